@@ -1,0 +1,140 @@
+"""All that can be set from outside, read once from the environment.
+
+A field `database_url` is set by `BACKSTORY_DATABASE_URL`. `docs/configuration.md` has a heading
+for each, which a test keeps true.
+"""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Literal, get_type_hints
+
+import msgspec
+from msgspec import Meta
+
+from app.errors import StartError
+
+Positive = Annotated[int, Meta(ge=1)]
+Seconds = Annotated[float, Meta(gt=0)]
+
+OPENINFER_VARIABLES = {"OPENINFER_BASE_URL": "engine_url", "OPENINFER_API_KEY": "engine_api_key"}
+
+
+class Config(msgspec.Struct, frozen=True, kw_only=True):
+    """Sizes are bytes, times are seconds unless the name says otherwise."""
+
+    # Where
+    data_dir: Path = Path("data")
+    host: str = "127.0.0.1"
+    port: Annotated[int, Meta(ge=0, le=65535)] = 8642
+    workers: Positive = 1
+
+    # Database; None means the embedded one
+    database_url: str | None = None
+    database_owner_url: str | None = None
+    database_pool_max: Positive = 10
+    database_acquire_timeout_seconds: Seconds = 5.0
+    database_statement_timeout_seconds: Seconds = 30.0
+    database_statement_cache: bool = True
+
+    # Secrets; None means one made in the data directory
+    secret_key: str | None = None
+
+    # Engine; None means the local one
+    engine_url: str | None = None
+    engine_api_key: str | None = None
+    engine_kind: Literal["responses", "chat", "local"] = "responses"
+    engine_connections_max: Positive = 1000
+    engine_connect_timeout_seconds: Seconds = 5.0
+    engine_first_byte_timeout_seconds: Seconds = 120.0
+    engine_stall_timeout_seconds: Seconds = 60.0
+    engine_stream_timeout_seconds: Seconds = 3600.0
+    engine_event_bytes_max: Positive = 8 * 2**20
+    local_engine_threads: Positive = 2
+    local_engine_context_tokens: Positive = 4096
+    local_engine_slots: Positive = 2
+
+    # Embedder
+    embedding_model: str = "all-MiniLM-L6-v2"
+    embedder_threads: Positive = 2
+    embedder_batch_max: Positive = 32
+    embedder_timeout_seconds: Seconds = 30.0
+
+    # Limits of the API
+    body_bytes_max: Positive = 16 * 2**20
+    items_per_request_max: Positive = 10_000
+    context_items_max: Positive = 20_000
+    running_responses_max: Positive = 2_000
+    list_limit_max: Positive = 100
+    memories_per_request_max: Positive = 1_000
+    memory_bytes_max: Positive = 64 * 2**10
+    recall_limit_max: Positive = 200
+
+    # Times
+    principal_ttl_seconds: Seconds = 10.0
+    settings_ttl_seconds: Seconds = 10.0
+    idempotency_ttl_seconds: Seconds = 86_400.0
+    commit_retry_seconds: Seconds = 10.0
+    recall_timeout_seconds: Seconds = 2.0
+    request_flush_seconds: Seconds = 1.0
+    drain_seconds: Seconds = 20.0
+    cache_ttl_seconds: Seconds = 86_400.0
+
+    # Background work
+    outbox_poll_seconds: Seconds = 1.0
+    outbox_lease_seconds: Seconds = 60.0
+    outbox_attempts_max: Positive = 8
+    request_buffer_max: Positive = 10_000
+
+    log_level: Literal["debug", "info", "warning", "error"] = "info"
+
+    @property
+    def embedded_database(self) -> bool:
+        return self.database_url is None
+
+    @property
+    def local_engine(self) -> bool:
+        return self.engine_url is None
+
+
+def read_config(environ: Mapping[str, str], **overrides: object) -> Config:
+    """The Config that the environment says; overrides (command-line options) win over it.
+
+    Raises StartError with a sentence that names the variable.
+    """
+    values: dict[str, object] = {}
+    for name in Config.__struct_fields__:
+        if text := environ.get(f"BACKSTORY_{name.upper()}"):
+            values[name] = text
+    if "engine_url" not in values:
+        values.update(_openinfer(environ))
+    if "engine_url" not in values and "engine_api_key" in values:
+        raise StartError(
+            "BACKSTORY_ENGINE_API_KEY is set, but not BACKSTORY_ENGINE_URL: "
+            "set the engine's base URL, or unset the key to use the local engine."
+        )
+    values.update({name: value for name, value in overrides.items() if value is not None})
+    return _convert(values)
+
+
+def _openinfer(environ: Mapping[str, str]) -> dict[str, object]:
+    found = {field: environ[name] for name, field in OPENINFER_VARIABLES.items() if environ.get(name)}
+    if "engine_api_key" in found and "engine_url" not in found:
+        raise StartError(
+            "OPENINFER_API_KEY is set, but not OPENINFER_BASE_URL: set it to the base URL "
+            "of the inference API, or unset the key to use the local engine."
+        )
+    return dict(found)
+
+
+def _convert(values: dict[str, object]) -> Config:
+    hints = get_type_hints(Config, include_extras=True)
+    converted: dict[str, object] = {}
+    for name, value in values.items():
+        if hints[name] is Path:
+            converted[name] = Path(str(value))
+            continue
+        try:
+            converted[name] = msgspec.convert(value, hints[name], strict=False)
+        except msgspec.ValidationError as error:
+            raise StartError(f"BACKSTORY_{name.upper()} is wrong: {error}.") from None
+    return Config(**converted)  # type: ignore[arg-type]

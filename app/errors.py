@@ -1,0 +1,184 @@
+"""Every error that Backstory raises on purpose.
+
+BackstoryError
+├── InvalidRequest            400  the request cannot be understood or is not allowed
+│   ├── PreviousResponseNotFound   previous_response_id names nothing that can be continued
+│   └── ConversationNotFound  404  conversation names nothing that can be continued
+├── Unauthenticated           401  no key, or one that is not known
+├── Forbidden                 403  a known key that may not do this
+├── NotFound                  404  an id that names nothing here
+├── Conflict                  409  the state of things does not allow it
+├── TooLarge                  413  a body or a list above its limit
+├── IdempotencyMismatch       422  an Idempotency-Key used again with another body
+├── TooManyRequests           429  a rate or a queue is full
+├── Unavailable               503  the database cannot be reached now
+├── OnlyIfCached              504  only-if-cached was asked, and nothing is cached
+├── StartError                     the service cannot start; the message says what to do
+└── EngineError                    the engine failed; the status follows from how
+    ├── EngineUnreachable     502  no connection, or it broke before the first byte
+    ├── EngineAuthFailed      502  the engine refused our key (its 401 or 403)
+    ├── EngineRefused          as the engine said: it called the request itself wrong
+    ├── EngineOverloaded      429  the engine is rate limited; its Retry-After is passed on
+    ├── EngineBroken          502  it answered 5xx, or something that is not its protocol
+    └── EngineTimeout         504  it did not answer in time
+
+`web/errors.py` is the only place that knows what these look like on the wire.
+"""
+
+from collections.abc import Mapping
+from typing import ClassVar
+
+
+class BackstoryError(Exception):
+    """What went wrong, said to the one who asked. Never holds a secret."""
+
+    status: int = 500
+    type: ClassVar[str] = "server_error"
+    code: str | None = "internal_error"
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        param: str | None = None,
+        code: str | None = None,
+        headers: Mapping[str, str] | None = None,
+    ) -> None:
+        super().__init__(message)
+        self.message = message
+        self.param = param
+        self.headers = dict(headers or {})
+        if code is not None:
+            self.code = code
+
+
+class InvalidRequest(BackstoryError):
+    status = 400
+    type = "invalid_request_error"
+    code = "invalid_request"
+
+
+class PreviousResponseNotFound(InvalidRequest):
+    code = "previous_response_not_found"
+
+    def __init__(self, response_id: str) -> None:
+        super().__init__(
+            f"Previous response with id '{response_id}' not found.", param="previous_response_id"
+        )
+
+
+class ConversationNotFound(InvalidRequest):
+    status = 404
+    code = "conversation_not_found"
+
+    def __init__(self, conversation_id: str) -> None:
+        super().__init__(
+            f"Conversation with id '{conversation_id}' not found.", param="conversation"
+        )
+
+
+class Unauthenticated(BackstoryError):
+    status = 401
+    type = "invalid_request_error"
+    code = "invalid_api_key"
+
+
+class Forbidden(BackstoryError):
+    status = 403
+    type = "invalid_request_error"
+    code = "insufficient_permissions"
+
+
+class NotFound(BackstoryError):
+    status = 404
+    type = "invalid_request_error"
+    code = "not_found"
+
+
+class Conflict(BackstoryError):
+    status = 409
+    type = "invalid_request_error"
+    code = "conflict"
+
+
+class TooLarge(BackstoryError):
+    status = 413
+    type = "invalid_request_error"
+    code = "request_too_large"
+
+
+class IdempotencyMismatch(BackstoryError):
+    status = 422
+    type = "invalid_request_error"
+    code = "idempotency_key_reused"
+
+
+class TooManyRequests(BackstoryError):
+    status = 429
+    type = "rate_limit_error"
+    code = "rate_limit_exceeded"
+
+
+class Unavailable(BackstoryError):
+    """The database is away; the client is told when to try again."""
+
+    status = 503
+    code = "storage_unavailable"
+
+    def __init__(
+        self, message: str = "The storage is not available now.", *, retry_after_seconds: int = 1
+    ) -> None:
+        super().__init__(message, headers={"Retry-After": str(retry_after_seconds)})
+
+
+class OnlyIfCached(BackstoryError):
+    status = 504
+    type = "invalid_request_error"
+    code = "not_cached"
+
+
+class StartError(BackstoryError):
+    """The service cannot start. The message is one sentence that says what to do."""
+
+    code = "start_failed"
+
+
+class EngineError(BackstoryError):
+    status = 502
+    code = "engine_error"
+
+
+class EngineUnreachable(EngineError):
+    code = "engine_unreachable"
+
+
+class EngineAuthFailed(EngineError):
+    code = "engine_auth_failed"
+
+
+class EngineRefused(EngineError):
+    """The engine called the request wrong: its own status (4xx), code and param are kept."""
+
+    type = "invalid_request_error"
+    code = "engine_refused"
+
+    def __init__(
+        self, message: str, *, status: int, param: str | None = None, code: str | None = None
+    ) -> None:
+        super().__init__(message, param=param, code=code)
+        self.status = status
+
+
+class EngineOverloaded(EngineError):
+    status = 429
+    type = "rate_limit_error"
+    code = "rate_limit_exceeded"
+
+
+class EngineBroken(EngineError):
+    code = "engine_broken"
+
+
+class EngineTimeout(EngineError):
+    status = 504
+    code = "engine_timeout"

@@ -1,0 +1,49 @@
+"""Ids: UUIDv7 inside, prefixed text outside.
+
+A UUIDv7 begins with its time in milliseconds, so ids sort by creation and tell it.
+"""
+
+from datetime import UTC, datetime
+from typing import NewType
+from uuid import UUID
+
+from uuid_utils.compat import uuid7
+
+ProjectId = NewType("ProjectId", UUID)
+UserId = NewType("UserId", UUID)
+KeyId = NewType("KeyId", UUID)
+ResponseId = NewType("ResponseId", UUID)
+TurnId = NewType("TurnId", UUID)
+BranchId = NewType("BranchId", UUID)
+ItemId = NewType("ItemId", UUID)
+ConversationId = NewType("ConversationId", UUID)
+MemoryId = NewType("MemoryId", UUID)
+RequestId = NewType("RequestId", UUID)
+
+PROJECT_ITSELF = UserId(UUID(int=0))
+"""The user id of rows that belong to no user: the project's own data."""
+
+
+def new_id() -> UUID:
+    return uuid7()
+
+
+def id_text(prefix: str, value: UUID) -> str:
+    """`resp` and a UUID as `resp_0199…` (32 hex digits)."""
+    return f"{prefix}_{value.hex}"
+
+
+def parse_id(prefix: str, text: str) -> UUID | None:
+    """The UUID in `prefix_<32 hex digits>`, or None where the text is not such an id."""
+    head, _, digits = text.partition("_")
+    if head != prefix or len(digits) != 32 or digits != digits.lower():
+        return None
+    try:
+        return UUID(hex=digits)
+    except ValueError:
+        return None
+
+
+def created_at(value: UUID) -> datetime:
+    """When a UUIDv7 was made, to the millisecond."""
+    return datetime.fromtimestamp((value.int >> 80) / 1000, UTC)
