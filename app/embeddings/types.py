@@ -1,0 +1,22 @@
+"""The port to what turns text into vectors."""
+
+from collections.abc import Sequence
+from typing import Literal, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+Vectors = NDArray[np.float32]
+"""Shape (texts, dimensions); every row of length 1, so that a dot product is the cosine."""
+
+Lane = Literal["query", "document"]
+"""A query is answered before documents that wait; documents are embedded in batches."""
+
+
+class Embedder(Protocol):
+    model: str
+    dimensions: int
+
+    async def embed(self, texts: Sequence[str], lane: Lane) -> Vectors:
+        """Raises Unavailable while the embedder is not loaded, overloaded or gone."""
+        ...

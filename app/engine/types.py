@@ -1,0 +1,51 @@
+"""The port to an inference API: one request in, a stream of Responses events out."""
+
+from collections.abc import AsyncIterator
+from typing import Any, Protocol
+
+import msgspec
+
+Event = dict[str, Any]
+"""One decoded server-sent event of the Responses API; its `type` is always there."""
+
+Item = dict[str, Any]
+"""One input or output item as the Responses API writes it."""
+
+
+class EngineRequest(msgspec.Struct, frozen=True, kw_only=True):
+    """What the engine is asked: the whole context, nothing that only Backstory understands.
+
+    `parameters` holds every other field of the body (temperature, tools, text, fields unknown
+    to us, …), never `store`, `stream` or `previous_response_id`: an engine sets those itself.
+    """
+
+    model: str
+    input: list[Item]
+    instructions: str | None = None
+    parameters: dict[str, Any] = {}
+    user: str | None = None
+
+
+class EngineModel(msgspec.Struct, frozen=True, kw_only=True):
+    id: str
+    created: int = 0
+    owned_by: str = "engine"
+
+
+class Engine(Protocol):
+    """Three lives: responses_engine, chat_engine, local_engine; one contract test for all."""
+
+    name: str
+
+    def stream(self, request: EngineRequest) -> AsyncIterator[Event]:
+        """The engine's events in order, each parsed once.
+
+        Ends by itself only after a terminal event (`response.completed`, `.incomplete`,
+        `.failed` or `error`). Raises an EngineError where the engine refuses, breaks off,
+        stalls or speaks no protocol. Closing the iterator ends the call at the engine.
+        """
+        ...
+
+    async def models(self) -> list[EngineModel]:
+        """Raises an EngineError."""
+        ...
