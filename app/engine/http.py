@@ -1,0 +1,193 @@
+"""The way to an engine over HTTP: one pool of connections, time limits, errors translated."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any
+from urllib.parse import urlsplit
+
+import aiohttp
+import msgspec
+import stamina
+
+from app.config import Config
+from app.engine.failures import error_of_status
+from app.engine.sse import EventParser
+from app.errors import EngineBroken, EngineError, EngineTimeout, EngineUnreachable, StartError
+
+ERROR_BODY_BYTES_MAX = 64 * 2**10
+CONNECT_ATTEMPTS = 2
+RETRY_WAIT_SECONDS = 0.05
+
+END_WAIT_SECONDS = 0.1
+"""How long a finished stream may take to end its body, so that its connection is used again."""
+
+_NOT_SENT = (aiohttp.ClientConnectorError, aiohttp.ServerDisconnectedError, aiohttp.ClientOSError)
+
+
+class EngineHttp:
+    """Requests to one engine. Made by `open_http`."""
+
+    def __init__(self, session: aiohttp.ClientSession, base_url: str, config: Config) -> None:
+        self._session = session
+        self._base_url = base_url
+        self._config = config
+
+    @property
+    def secret(self) -> str | None:
+        return self._config.engine_api_key
+
+    async def get(self, path: str) -> bytes:
+        """The body of a small answer. Raises EngineError."""
+        limit = self._config.engine_first_byte_timeout_seconds
+        try:
+            async with asyncio.timeout(limit):
+                answer = await self._send("GET", path, None)
+                try:
+                    return await self._whole_body(answer)
+                finally:
+                    answer.close()
+        except TimeoutError:
+            raise EngineTimeout(f"The engine did not answer within {limit:g} s.") from None
+        except aiohttp.ClientError:
+            raise EngineBroken("The connection to the engine broke off.") from None
+
+    async def stream(self, path: str, body: dict[str, Any]) -> AsyncIterator[list[bytes]]:
+        """The data of the stream's events, in lists as they arrive together.
+
+        Ends when the engine ends the stream, cleanly or not: whether that was the right place
+        is for the caller to say. Closing the iterator closes the connection.
+        """
+        clock = _Clock(self._config)
+        answer = await self._start(path, body, clock)
+        try:
+            parser = EventParser(self._config.engine_event_bytes_max)
+            while chunk := await _next_chunk(answer, clock):
+                if events := parser.feed(chunk):
+                    yield events
+        finally:
+            answer.close()
+
+    async def _start(self, path: str, body: dict[str, Any], clock: "_Clock") -> aiohttp.ClientResponse:
+        try:
+            async with asyncio.timeout_at(clock.deadline()):
+                answer = await self._send("POST", path, msgspec.json.encode(body))
+        except TimeoutError:
+            raise clock.error() from None
+        if answer.content_type != "text/event-stream":
+            answer.close()
+            raise EngineBroken(
+                f"The engine answered with {answer.content_type} instead of a stream of events."
+            )
+        return answer
+
+    async def _send(self, method: str, path: str, body: bytes | None) -> aiohttp.ClientResponse:
+        """The answer's head, of a status below 300."""
+        try:
+            answer = await self._connect(method, path, body)
+        except aiohttp.ConnectionTimeoutError:
+            limit = self._config.engine_connect_timeout_seconds
+            raise EngineUnreachable(f"The engine took no connection within {limit:g} s.") from None
+        except aiohttp.ClientError as error:
+            raise EngineUnreachable(f"The engine cannot be reached: {_reason(error)}.") from error
+        if answer.status >= 300:
+            raise await self._refusal(answer)
+        return answer
+
+    async def _connect(self, method: str, path: str, body: bytes | None) -> aiohttp.ClientResponse:
+        async for attempt in stamina.retry_context(
+            on=_NOT_SENT, attempts=CONNECT_ATTEMPTS, timeout=None, wait_initial=RETRY_WAIT_SECONDS
+        ):
+            with attempt:
+                return await self._session.request(
+                    method, self._base_url + path, data=body, allow_redirects=False
+                )
+        raise AssertionError("an attempt returns or raises")
+
+    async def _refusal(self, answer: aiohttp.ClientResponse) -> EngineError:
+        try:
+            body = await answer.content.read(ERROR_BODY_BYTES_MAX)
+        except aiohttp.ClientError:
+            body = b""
+        finally:
+            answer.close()
+        return error_of_status(answer.status, answer.headers, body, self.secret)
+
+    async def _whole_body(self, answer: aiohttp.ClientResponse) -> bytes:
+        limit = self._config.engine_event_bytes_max
+        body = bytearray()
+        async for chunk in answer.content.iter_any():
+            body += chunk
+            if len(body) > limit:
+                raise EngineBroken(f"The engine's answer is larger than {limit} bytes.")
+        return bytes(body)
+
+
+class _Clock:
+    """Which time limit comes next: the first byte's, a stall's, or the whole stream's."""
+
+    def __init__(self, config: Config) -> None:
+        self._now = asyncio.get_running_loop().time
+        self._stall = config.engine_stall_timeout_seconds
+        self._limit = config.engine_first_byte_timeout_seconds
+        self._end = self._now() + config.engine_stream_timeout_seconds
+        self._what = "did not begin to answer"
+
+    def deadline(self) -> float:
+        return min(self._now() + self._limit, self._end)
+
+    def begun(self) -> None:
+        self._limit = self._stall
+        self._what = "stopped in the middle of its answer, and sent nothing more"
+
+    def error(self) -> EngineTimeout:
+        if self._now() >= self._end:
+            return EngineTimeout("The engine's answer took longer than a stream may.")
+        return EngineTimeout(f"The engine {self._what} within {self._limit:g} s.")
+
+
+async def _next_chunk(answer: aiohttp.ClientResponse, clock: _Clock) -> bytes:
+    """Empty at the end of the body."""
+    try:
+        async with asyncio.timeout_at(clock.deadline()):
+            chunk = await answer.content.readany()
+    except TimeoutError:
+        raise clock.error() from None
+    except (aiohttp.ClientError, ConnectionError):
+        raise EngineBroken("The engine broke off in the middle of its answer.") from None
+    clock.begun()
+    return chunk
+
+
+def _reason(error: aiohttp.ClientError) -> str:
+    if isinstance(error, aiohttp.ClientConnectorError):
+        return error.os_error.strerror or type(error.os_error).__name__
+    return "it closed the connection"
+
+
+def api_base(url: str) -> str:
+    """`https://x` and `https://x/v1/` as `https://x/v1`; any other path is kept."""
+    parts = urlsplit(url)
+    if parts.scheme not in ("http", "https") or not parts.hostname:
+        raise StartError(
+            f"BACKSTORY_ENGINE_URL is '{url}': set it to a URL such as https://engine.example/v1."
+        )
+    return url.rstrip("/") if parts.path.strip("/") else f"{parts.scheme}://{parts.netloc}/v1"
+
+
+@asynccontextmanager
+async def open_http(config: Config, url: str) -> AsyncIterator[EngineHttp]:
+    headers = {"User-Agent": "backstory", "Accept-Encoding": "identity"}
+    if config.engine_api_key:
+        headers["Authorization"] = f"Bearer {config.engine_api_key}"
+    headers["Content-Type"] = "application/json"
+    timeout = aiohttp.ClientTimeout(
+        total=None, sock_connect=config.engine_connect_timeout_seconds
+    )
+    async with aiohttp.ClientSession(
+        connector=aiohttp.TCPConnector(limit=config.engine_connections_max),
+        cookie_jar=aiohttp.DummyCookieJar(),  # a cookie would carry one user's state to another
+        headers=headers,
+        timeout=timeout,
+    ) as session:
+        yield EngineHttp(session, api_base(url), config)
