@@ -63,7 +63,7 @@ class ChildProcess:
     def start(self) -> None:
         """A session of its own keeps a terminal's Ctrl-C from it: it is stopped in order."""
         environ = os.environ | self._environ | {PARENT_VARIABLE: str(os.getpid())}
-        with self._open_log() as log:
+        with open_log(self.log_path) as log:
             self._process = subprocess.Popen(  # noqa: S603
                 self._command,
                 env=environ,
@@ -94,14 +94,19 @@ class ChildProcess:
             self._process.wait()
         self._process = None
 
-    def log_tail(self, bytes_max: int = 2000) -> str:
-        """The end of what it said, for an error message."""
-        if not self.log_path.exists():
-            return ""
-        return self.log_path.read_bytes()[-bytes_max:].decode(errors="replace")
+    def log_tail(self) -> str:
+        return log_tail(self.log_path)
 
-    def _open_log(self) -> BinaryIO:
-        """Kept over restarts, since it says why the last one died; emptied when it is too long."""
-        self.log_path.parent.mkdir(parents=True, exist_ok=True)
-        too_long = self.log_path.exists() and self.log_path.stat().st_size > LOG_BYTES_MAX
-        return self.log_path.open("wb" if too_long else "ab")
+
+def open_log(path: Path) -> BinaryIO:
+    """Kept over restarts, since it says why the last one died; emptied when it is too long."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    too_long = path.exists() and path.stat().st_size > LOG_BYTES_MAX
+    return path.open("wb" if too_long else "ab")
+
+
+def log_tail(path: Path, bytes_max: int = 2000) -> str:
+    """The end of what a program said, for an error message."""
+    if not path.exists():
+        return ""
+    return path.read_bytes()[-bytes_max:].decode(errors="replace").strip()

@@ -1,0 +1,3 @@
+from tests.support.postgres_fixtures import postgres
+
+__all__ = ["postgres"]
