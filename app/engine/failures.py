@@ -16,6 +16,9 @@ from app.errors import (
 
 MESSAGE_CHARACTERS_MAX = 2_000
 
+NOT_JSON = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
+"""What decoding a stranger's bytes can raise."""
+
 
 def error_of_status(
     status: int, headers: Mapping[str, str], body: bytes, secret: str | None
@@ -60,7 +63,7 @@ def _said(body: bytes) -> dict[str, Any]:
     """The error object of OpenAI's shape, of FastAPI's or Ollama's; empty where there is none."""
     try:
         answer = msgspec.json.decode(body)
-    except msgspec.DecodeError:
+    except NOT_JSON:
         return {}
     if not _is_object(answer):
         return {}

@@ -22,7 +22,11 @@ RETRY_WAIT_SECONDS = 0.05
 END_WAIT_SECONDS = 0.1
 """How long a finished stream may take to end its body, so that its connection is used again."""
 
-_NOT_SENT = (aiohttp.ClientConnectorError, aiohttp.ServerDisconnectedError, aiohttp.ClientOSError)
+_NO_CONNECTION = (
+    aiohttp.ClientConnectorError,
+    aiohttp.ServerDisconnectedError,
+    aiohttp.ClientOSError,
+)
 
 
 class EngineHttp:
@@ -52,23 +56,9 @@ class EngineHttp:
         except aiohttp.ClientError:
             raise EngineBroken("The connection to the engine broke off.") from None
 
-    async def stream(self, path: str, body: dict[str, Any]) -> AsyncIterator[list[bytes]]:
-        """The data of the stream's events, in lists as they arrive together.
-
-        Ends when the engine ends the stream, cleanly or not: whether that was the right place
-        is for the caller to say. Closing the iterator closes the connection.
-        """
+    async def stream(self, path: str, body: dict[str, Any]) -> "EventStream":
+        """Posts the body; the answer's stream has begun, and is the caller's to close."""
         clock = _Clock(self._config)
-        answer = await self._start(path, body, clock)
-        try:
-            parser = EventParser(self._config.engine_event_bytes_max)
-            while chunk := await _next_chunk(answer, clock):
-                if events := parser.feed(chunk):
-                    yield events
-        finally:
-            answer.close()
-
-    async def _start(self, path: str, body: dict[str, Any], clock: "_Clock") -> aiohttp.ClientResponse:
         try:
             async with asyncio.timeout_at(clock.deadline()):
                 answer = await self._send("POST", path, msgspec.json.encode(body))
@@ -79,7 +69,7 @@ class EngineHttp:
             raise EngineBroken(
                 f"The engine answered with {answer.content_type} instead of a stream of events."
             )
-        return answer
+        return EventStream(answer, EventParser(self._config.engine_event_bytes_max), clock)
 
     async def _send(self, method: str, path: str, body: bytes | None) -> aiohttp.ClientResponse:
         """The answer's head, of a status below 300."""
@@ -96,7 +86,11 @@ class EngineHttp:
 
     async def _connect(self, method: str, path: str, body: bytes | None) -> aiohttp.ClientResponse:
         async for attempt in stamina.retry_context(
-            on=_NOT_SENT, attempts=CONNECT_ATTEMPTS, timeout=None, wait_initial=RETRY_WAIT_SECONDS
+            on=_NO_CONNECTION,
+            attempts=CONNECT_ATTEMPTS,
+            timeout=None,
+            wait_initial=RETRY_WAIT_SECONDS,
+            wait_jitter=RETRY_WAIT_SECONDS,
         ):
             with attempt:
                 return await self._session.request(
@@ -123,6 +117,54 @@ class EngineHttp:
         return bytes(body)
 
 
+class EventStream:
+    """The data of an answer's events, in lists as they arrive together.
+
+    Ends where the engine ends it: whether that was the right place is for the reader to say.
+    """
+
+    def __init__(
+        self, answer: aiohttp.ClientResponse, parser: EventParser, clock: "_Clock"
+    ) -> None:
+        self._answer = answer
+        self._parser = parser
+        self._clock = clock
+
+    def __aiter__(self) -> "EventStream":
+        return self
+
+    async def __anext__(self) -> list[bytes]:
+        while chunk := await self._chunk():
+            if events := self._parser.feed(chunk):
+                return events
+        raise StopAsyncIteration
+
+    async def finish(self) -> None:
+        """Reads what follows the last event, which lets the connection be used again."""
+        try:
+            async with asyncio.timeout(END_WAIT_SECONDS):
+                while await self._answer.content.readany():
+                    pass
+        except (TimeoutError, aiohttp.ClientError, ConnectionError):
+            self.close()
+
+    def close(self) -> None:
+        """Closes the connection, unless the answer was read to its end."""
+        self._answer.close()
+
+    async def _chunk(self) -> bytes:
+        """Empty at the end of the body."""
+        try:
+            async with asyncio.timeout_at(self._clock.deadline()):
+                chunk = await self._answer.content.readany()
+        except TimeoutError:
+            raise self._clock.error() from None
+        except (aiohttp.ClientError, ConnectionError):
+            raise EngineBroken("The engine broke off in the middle of its answer.") from None
+        self._clock.begun()
+        return chunk
+
+
 class _Clock:
     """Which time limit comes next: the first byte's, a stall's, or the whole stream's."""
 
@@ -144,19 +186,6 @@ class _Clock:
         if self._now() >= self._end:
             return EngineTimeout("The engine's answer took longer than a stream may.")
         return EngineTimeout(f"The engine {self._what} within {self._limit:g} s.")
-
-
-async def _next_chunk(answer: aiohttp.ClientResponse, clock: _Clock) -> bytes:
-    """Empty at the end of the body."""
-    try:
-        async with asyncio.timeout_at(clock.deadline()):
-            chunk = await answer.content.readany()
-    except TimeoutError:
-        raise clock.error() from None
-    except (aiohttp.ClientError, ConnectionError):
-        raise EngineBroken("The engine broke off in the middle of its answer.") from None
-    clock.begun()
-    return chunk
 
 
 def _reason(error: aiohttp.ClientError) -> str:
@@ -181,9 +210,7 @@ async def open_http(config: Config, url: str) -> AsyncIterator[EngineHttp]:
     if config.engine_api_key:
         headers["Authorization"] = f"Bearer {config.engine_api_key}"
     headers["Content-Type"] = "application/json"
-    timeout = aiohttp.ClientTimeout(
-        total=None, sock_connect=config.engine_connect_timeout_seconds
-    )
+    timeout = aiohttp.ClientTimeout(total=None, sock_connect=config.engine_connect_timeout_seconds)
     async with aiohttp.ClientSession(
         connector=aiohttp.TCPConnector(limit=config.engine_connections_max),
         cookie_jar=aiohttp.DummyCookieJar(),  # a cookie would carry one user's state to another

@@ -1,6 +1,6 @@
 """The port to an inference API: one request in, a stream of Responses events out."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 from typing import Any, Protocol
 
 import msgspec
@@ -37,7 +37,7 @@ class Engine(Protocol):
 
     name: str
 
-    def stream(self, request: EngineRequest) -> AsyncIterator[Event]:
+    def stream(self, request: EngineRequest) -> AsyncGenerator[Event]:
         """The engine's events in order, each parsed once.
 
         Ends by itself only after a terminal event (`response.completed`, `.incomplete`,

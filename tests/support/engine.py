@@ -1,0 +1,294 @@
+"""The test engine: an inference API on loopback that keeps OpenInfer's rules to the letter.
+
+It only streams, and refuses what OpenInfer refuses. What it answers, and where it fails, is said
+by magic words in the last user message (`engine_script.py`). Inside a test it is `FakeEngine`;
+`python -m tests.support.engine` runs it on its own and prints its URL.
+"""
+
+import argparse
+import asyncio
+from collections import deque
+from collections.abc import AsyncIterator, Iterable
+from contextlib import asynccontextmanager
+from typing import Any
+
+import msgspec
+from aiohttp import web
+
+from tests.support.engine_events import Json, chat_chunks, response_events
+from tests.support.engine_script import (
+    Script,
+    answer_text,
+    content_text,
+    last_user_text,
+    parse_script,
+)
+
+KEY = "sk-test-engine"
+MODELS = ("test-model", "@oi/beta")
+RECEIVED_MAX = 10_000
+
+
+class Received:
+    """One call that reached the engine."""
+
+    def __init__(self, path: str, body: Json) -> None:
+        self.path = path
+        self.body = body
+        self.ended = asyncio.Event()
+        """Set when the answer is over, or the client has gone."""
+        self.client_left = False
+        """The client closed the connection before the answer was over."""
+
+
+class Refusal(Exception):
+    def __init__(self, status: int, message: str, **fields: str) -> None:
+        super().__init__(message)
+        self.status = status
+        self.error = {
+            "message": message,
+            "type": "invalid_request_error",
+            "param": fields.get("param"),
+            "code": fields.get("code"),
+        }
+
+
+class FakeEngine:
+    """Made by `run_fake_engine`. `url` is its base URL, `received` what came, newest last."""
+
+    def __init__(self) -> None:
+        self.url = ""
+        self.key = KEY
+        self.calls = 0
+        self.received: deque[Received] = deque(maxlen=RECEIVED_MAX)
+        self._heads: set[str] = set()
+
+    @property
+    def last(self) -> Received:
+        return self.received[-1]
+
+    def app(self) -> web.Application:
+        app = web.Application(client_max_size=64 * 2**20)
+        app.router.add_get("/v1/models", self._models)
+        app.router.add_post("/v1/responses", self._responses)
+        app.router.add_post("/v1/chat/completions", self._chat)
+        app.router.add_get("/received", self._received)
+        return app
+
+    async def _models(self, request: web.Request) -> web.Response:
+        if refusal := self._wrong_key(request):
+            return _refused(refusal)
+        models = [
+            {"id": name, "object": "model", "created": 1_700_000_000, "owned_by": "openinfer"}
+            for name in MODELS
+        ]
+        return _json({"object": "list", "data": models})
+
+    async def _received(self, _: web.Request) -> web.Response:
+        """For other processes: how many calls came, and the newest bodies."""
+        bodies = [received.body for received in self.received]
+        return _json({"calls": self.calls, "bodies": bodies[-100:]})
+
+    async def _responses(self, request: web.Request) -> web.StreamResponse:
+        try:
+            received = await self._receive(request)
+            _check_responses_body(received.body)
+            self._check_head(received.body)
+        except Refusal as refusal:
+            return _refused(refusal)
+        script, text = _script_of(received.body["input"], received.body)
+        events = response_events(received.body, script, text)
+        return await self._answer(request, received, script, events)
+
+    async def _chat(self, request: web.Request) -> web.StreamResponse:
+        try:
+            received = await self._receive(request)
+        except Refusal as refusal:
+            return _refused(refusal)
+        script, text = _script_of(received.body["messages"], received.body)
+        chunks = chat_chunks(received.body, script, text)
+        return await self._answer(request, received, script, chunks)
+
+    async def _receive(self, request: web.Request) -> Received:
+        if refusal := self._wrong_key(request):
+            raise refusal
+        try:
+            body = msgspec.json.decode(await request.read(), type=dict[str, Any])
+        except msgspec.DecodeError as error:
+            raise Refusal(400, f"The body is not JSON: {error}.") from None
+        received = Received(request.path, body)
+        self.calls += 1
+        self.received.append(received)
+        _check_any_body(body)
+        return received
+
+    def _wrong_key(self, request: web.Request) -> Refusal | None:
+        said = request.headers.get("Authorization", "").removeprefix("Bearer ")
+        if said == self.key:
+            return None
+        return Refusal(401, f"Incorrect API key provided: {said}.", code="invalid_api_key")
+
+    def _check_head(self, body: Json) -> None:
+        previous = body.get("previous_response_id")
+        if previous is not None and previous not in self._heads:
+            raise Refusal(
+                400,
+                f"Previous response with id '{previous}' not found.",
+                param="previous_response_id",
+                code="previous_response_not_found",
+            )
+
+    def _move_head(self, event: Json) -> None:
+        if event.get("type") == "response.completed" and event["response"].get("store", True):
+            self._heads.discard(event["response"].get("previous_response_id") or "")
+            self._heads.add(event["response"]["id"])
+
+    async def _answer(
+        self, request: web.Request, received: Received, script: Script, events: Iterable[Json]
+    ) -> web.StreamResponse:
+        if script.status is not None:
+            return _scripted_status(script)
+        answer = web.StreamResponse(headers={"Content-Type": "text/event-stream"})
+        await answer.prepare(request)
+        try:
+            await self._write(request, answer, script, events)
+        except (asyncio.CancelledError, ConnectionError):
+            received.client_left = True
+            raise
+        finally:
+            received.ended.set()
+        return answer
+
+    async def _write(
+        self,
+        request: web.Request,
+        answer: web.StreamResponse,
+        script: Script,
+        events: Iterable[Json],
+    ) -> None:
+        waiting: list[bytes] = []
+        for number, event in enumerate(events):
+            if number == script.end:
+                await answer.write(b"".join(waiting))
+                return
+            if _is_fault(script, number):
+                await answer.write(b"".join(waiting))
+                await _fail(request, answer, script, number, event)
+                return
+            if script.delay and "delta" in str(event.get("type", "delta")):
+                await asyncio.sleep(script.delay)
+            waiting.append(_frame(event))
+            if len(waiting) >= script.chunk:
+                await answer.write(b"".join(waiting))
+                waiting.clear()
+            self._move_head(event)
+        await answer.write(b"".join([*waiting, b"data: [DONE]\n\n"]))
+
+
+def _check_any_body(body: Json) -> None:
+    if body.get("stream") is not True:
+        raise Refusal(400, "Only streaming is supported: set stream to true.", param="stream")
+    if body.get("model") not in MODELS:
+        message = f"The requested model '{body.get('model')}' does not exist."
+        raise Refusal(404, message, param="model", code="model_not_found")
+    for tool in body.get("tools") or []:
+        if tool.get("type") != "function":
+            raise Refusal(400, f"Tool type '{tool.get('type')}' is not supported.", param="tools")
+
+
+def _check_responses_body(body: Json) -> None:
+    if not isinstance(body.get("input"), str | list):
+        raise Refusal(400, "Missing required parameter: 'input'.", param="input")
+
+
+def _script_of(items: Any, body: Json) -> tuple[Script, str]:
+    """What to do, and the text to answer with."""
+    script, message = parse_script(last_user_text(items))
+    last = items[-1] if isinstance(items, list) and items else {}
+    if last.get("type") == "function_call_output" or last.get("role") == "tool":
+        output = content_text(last.get("output") or last.get("content"))
+        return msgspec.structs.replace(script, call=None), f"The tool said: {output}"
+    return script, answer_text(script, message)
+
+
+def _is_fault(script: Script, number: int) -> bool:
+    return number in (script.break_at, script.half, script.stall, script.garbage)
+
+
+async def _fail(
+    request: web.Request, answer: web.StreamResponse, script: Script, number: int, event: Json
+) -> None:
+    if number == script.stall:
+        await asyncio.Event().wait()
+    if number == script.garbage:
+        await answer.write(b'data: {"type": "response.output_te\xff\n\n')
+        return
+    if number == script.half:
+        frame = _frame(event)
+        await answer.write(frame[: len(frame) // 2])
+    assert request.transport is not None
+    request.transport.close()
+
+
+def _scripted_status(script: Script) -> web.Response:
+    assert script.status is not None
+    headers = {} if script.retry_after is None else {"Retry-After": str(script.retry_after)}
+    error = {
+        "message": f"The test engine was told to answer with {script.status}.",
+        "type": "scripted_error",
+        "param": None,
+        "code": "rate_limit_exceeded" if script.status == 429 else "scripted",
+    }
+    return _json({"error": error}, script.status, headers)
+
+
+def _refused(refusal: Refusal) -> web.Response:
+    return _json({"error": refusal.error}, refusal.status)
+
+
+def _json(value: object, status: int = 200, headers: dict[str, str] | None = None) -> web.Response:
+    return web.Response(
+        body=msgspec.json.encode(value),
+        status=status,
+        headers=headers,
+        content_type="application/json",
+    )
+
+
+def _frame(event: Json) -> bytes:
+    data = msgspec.json.encode(event)
+    if name := event.get("type"):
+        return b"event: %b\ndata: %b\n\n" % (name.encode(), data)
+    return b"data: %b\n\n" % data
+
+
+@asynccontextmanager
+async def run_fake_engine(port: int = 0) -> AsyncIterator[FakeEngine]:
+    engine = FakeEngine()
+    # The handler is cancelled when its client goes: a stalled one would never notice otherwise.
+    runner = web.AppRunner(
+        engine.app(), handler_cancellation=True, access_log=None, shutdown_timeout=0.1
+    )
+    await runner.setup()
+    try:
+        await web.TCPSite(runner, "127.0.0.1", port, backlog=1024).start()
+        engine.url = f"http://127.0.0.1:{runner.addresses[0][1]}/v1"
+        yield engine
+    finally:
+        await runner.cleanup()
+
+
+async def _serve(port: int) -> None:
+    async with run_fake_engine(port) as engine:
+        print(engine.url, flush=True)
+        await asyncio.Event().wait()
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description="Run the test engine and print its URL.")
+    parser.add_argument("--port", type=int, default=0)
+    asyncio.run(_serve(parser.parse_args().port))
+
+
+if __name__ == "__main__":
+    main()
