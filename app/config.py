@@ -117,7 +117,9 @@ def read_config(environ: Mapping[str, str], **overrides: object) -> Config:
 
 
 def _openinfer(environ: Mapping[str, str]) -> dict[str, object]:
-    found = {field: environ[name] for name, field in OPENINFER_VARIABLES.items() if environ.get(name)}
+    found = {
+        field: environ[name] for name, field in OPENINFER_VARIABLES.items() if environ.get(name)
+    }
     if "engine_api_key" in found and "engine_url" not in found:
         raise StartError(
             "OPENINFER_API_KEY is set, but not OPENINFER_BASE_URL: set it to the base URL "

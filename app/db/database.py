@@ -40,7 +40,9 @@ class _BareConnection(asyncpg.Connection[asyncpg.Record]):
 
 
 class Database:
-    def __init__(self, pool: "asyncpg.Pool[asyncpg.Record]", acquire_timeout_seconds: float) -> None:
+    def __init__(
+        self, pool: "asyncpg.Pool[asyncpg.Record]", acquire_timeout_seconds: float
+    ) -> None:
         self._pool = pool
         self._acquire_timeout_seconds = acquire_timeout_seconds
 

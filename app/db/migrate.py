@@ -78,7 +78,8 @@ async def _check_server(conn: "asyncpg.Connection[asyncpg.Record]") -> None:
         )
     if not await conn.fetchval("SELECT count(*) FROM pg_extension WHERE extname = 'vector'"):
         raise StartError(
-            "The database has no extension vector: run CREATE EXTENSION vector in it as a superuser."
+            "The database has no extension vector: run CREATE EXTENSION vector in it "
+            "as a superuser."
         )
 
 

@@ -70,8 +70,8 @@ REGISTRY: dict[tuple[str, str], Statement] = {}
 class QueryFile:
     def __init__(self, path: Path) -> None:
         self.path = path
-        self._adapter = AsyncPGAdapter()
-        self._queries = aiosql.from_path(path, lambda: self._adapter)  # type: ignore[arg-type]
+        self._adapter: Any = AsyncPGAdapter()  # type: ignore[no-untyped-call]  # aiosql has no types
+        self._queries = aiosql.from_path(path, lambda: self._adapter)
 
     @property
     def names(self) -> list[str]:

@@ -1,0 +1,24 @@
+"""What is stored of who may speak."""
+
+from datetime import datetime
+
+import msgspec
+
+from app.ids import KeyId, UserId
+
+
+class StoredKey(msgspec.Struct, frozen=True):
+    key_id: KeyId
+    secret_hash: bytes
+    scopes: list[str]
+    expires_at: datetime | None
+    revoked_at: datetime | None
+
+
+class StoredUser(msgspec.Struct, frozen=True):
+    user_id: UserId
+
+
+class UserName(msgspec.Struct, frozen=True):
+    user_id: UserId
+    external_id: str

@@ -1,0 +1,68 @@
+"""Finding the user that a request names; made on first use."""
+
+from collections.abc import Collection
+from typing import Any
+
+from cachetools import TTLCache
+
+from app.db.database import Database
+from app.errors import Forbidden, InvalidRequest
+from app.identity import queries
+from app.ids import PROJECT_ITSELF, ProjectId, UserId, new_id
+from app.web.principal import ALL_USERS, Caller, Principal, Scope
+
+CACHED_MAX = 50_000
+EXTERNAL_ID_LENGTH_MAX = 512
+
+
+class Users:
+    def __init__(self, database: Database, ttl_seconds: float) -> None:
+        self._database = database
+        self._ids: TTLCache[tuple[ProjectId, str], UserId] = TTLCache(CACHED_MAX, ttl_seconds)
+        self._names: TTLCache[tuple[ProjectId, UserId], str] = TTLCache(CACHED_MAX, ttl_seconds)
+
+    async def caller(
+        self, principal: Principal, name: str | None, *, everyone_allowed: bool = False
+    ) -> Caller:
+        """Who speaks, for the user named. `*` is everyone, where a route allows it."""
+        if name is None:
+            return Caller(principal)
+        if name == ALL_USERS and everyone_allowed:
+            principal.must_have(Scope.ADMIN)
+            return Caller(principal, everyone=True)
+        check_name(name)
+        if name == ALL_USERS:
+            raise Forbidden("The user '*' stands for all users and cannot be one.")
+        return Caller(principal, await self._find_or_make(principal.project, name), name)
+
+    async def names(
+        self, conn: Any, project: ProjectId, user_ids: Collection[UserId]
+    ) -> dict[UserId, str]:
+        """The external ids of these users; the project itself has none."""
+        wanted = set(user_ids) - {PROJECT_ITSELF}
+        found = {u: name for u in wanted if (name := self._names.get((project, u)))}
+        if missing := wanted - set(found):
+            fresh = await queries.list_user_names(conn, project, missing)
+            self._names.update({(project, user): name for user, name in fresh.items()})
+            found.update(fresh)
+        return found
+
+    async def _find_or_make(self, project: ProjectId, name: str) -> UserId:
+        if known := self._ids.get((project, name)):
+            return known
+        async with self._database.tenant(project) as conn:
+            user = await queries.find_user(conn, project, name)
+            if user is None:
+                await queries.insert_user(conn, project, UserId(new_id()), name)
+                user = await queries.find_user(conn, project, name)
+        assert user is not None
+        self._ids[project, name] = user
+        return user
+
+
+def check_name(name: str) -> None:
+    if len(name) > EXTERNAL_ID_LENGTH_MAX or "\x00" in name:
+        raise InvalidRequest(
+            f"A user's name must have 1 to {EXTERNAL_ID_LENGTH_MAX} characters, none of them NUL.",
+            param="user",
+        )

@@ -1,0 +1,86 @@
+"""What an error looks like on the wire: OpenAI's shape. Nothing internal is shown."""
+
+from typing import Any
+
+import msgspec
+import structlog
+from litestar import Request, Response
+from litestar.exceptions import HTTPException, ValidationException
+
+from app.errors import BackstoryError, InvalidRequest, TooLarge
+
+log = structlog.get_logger()
+
+
+def error_body(error: BackstoryError) -> dict[str, Any]:
+    return {
+        "error": {
+            "message": error.message,
+            "type": error.type,
+            "param": error.param,
+            "code": error.code,
+        }
+    }
+
+
+def error_response(error: BackstoryError) -> Response[bytes]:
+    return Response(
+        msgspec.json.encode(error_body(error)),
+        status_code=error.status,
+        headers=error.headers,
+        media_type="application/json",
+    )
+
+
+def handle_known(request: Request[Any, Any, Any], error: BackstoryError) -> Response[bytes]:
+    _note(request, error)
+    return error_response(error)
+
+
+def handle_http(request: Request[Any, Any, Any], error: HTTPException) -> Response[bytes]:
+    """Litestar's own: no such route, no such method, a body too large or of the wrong type."""
+    return handle_known(request, _translated(error, request))
+
+
+def handle_unknown(request: Request[Any, Any, Any], error: Exception) -> Response[bytes]:
+    log.error("request.failed", path=request.url.path, exc_info=error)
+    return handle_known(request, BackstoryError("The service failed to answer this request."))
+
+
+def _translated(error: HTTPException, request: Request[Any, Any, Any]) -> BackstoryError:
+    if isinstance(error, ValidationException):
+        return _invalid(error)
+    if error.status_code == 413:
+        return TooLarge("The body of the request is larger than this service takes.")
+    named = {
+        404: ("There is no such path: {method} {path}.", "unknown_path"),
+        405: ("This path does not take {method}: {path}.", "method_not_allowed"),
+    }
+    sentence, code = named.get(error.status_code, (error.detail, "invalid_request"))
+    translated = InvalidRequest(
+        sentence.format(method=request.method, path=request.url.path), code=code
+    )
+    translated.status = error.status_code
+    return translated
+
+
+def _invalid(error: ValidationException) -> InvalidRequest:
+    details = error.extra if isinstance(error.extra, list) else []
+    first = details[0] if details and isinstance(details[0], dict) else {}
+    message = first.get("message", error.detail)
+    param = first.get("key")
+    where = f" for '{param}'" if param else ""
+    return InvalidRequest(f"Invalid value{where}: {message}.", param=param, code="invalid_value")
+
+
+def _note(request: Request[Any, Any, Any], error: BackstoryError) -> None:
+    """The request log wants to know why."""
+    if record := request.scope.get("state", {}).get("record"):
+        record.error_code = error.code
+
+
+EXCEPTION_HANDLERS: dict[Any, Any] = {
+    BackstoryError: handle_known,
+    HTTPException: handle_http,
+    Exception: handle_unknown,
+}

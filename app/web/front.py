@@ -1,0 +1,70 @@
+"""What every request passes first and last: its id, its time, and whether it may enter."""
+
+import time
+from collections.abc import Awaitable, Callable
+from typing import Any
+from uuid import UUID
+
+from litestar.enums import ScopeType
+from litestar.middleware import ASGIMiddleware
+from litestar.types import ASGIApp, Message, Receive, Scope, Send
+
+from app.errors import Unauthenticated
+from app.ids import id_text, new_id
+from app.web.principal import Access, Principal
+from app.web.principal import Scope as KeyScope
+
+Authenticate = Callable[[str], Awaitable[Principal]]
+
+
+class FrontDoor(ASGIMiddleware):
+    """Lets in whom a route's `opt` lets in (see `guarded`); the principal goes to scope["auth"]."""
+
+    scopes = (ScopeType.HTTP,)
+
+    def __init__(self, authenticate: Authenticate) -> None:
+        self._authenticate = authenticate
+
+    async def handle(self, scope: Scope, receive: Receive, send: Send, next_app: ASGIApp) -> None:
+        visit(scope)
+        opt = scope["route_handler"].opt
+        if opt.get("access", Access.KEY) is not Access.PUBLIC:
+            principal = await self._authenticate(bearer_token(scope))
+            scope["auth"] = principal
+            _check_scope(principal, opt)
+        await next_app(scope, receive, send)
+
+
+def visit(scope: Scope) -> tuple[UUID, float]:
+    """The request's id and when it came (of time.perf_counter), fixed at the first call."""
+    state: dict[str, Any] = scope.setdefault("state", {})
+    if "visit" not in state:
+        state["visit"] = (new_id(), time.perf_counter())
+    found: tuple[UUID, float] = state["visit"]
+    return found
+
+
+async def add_request_id(message: Message, scope: Scope) -> None:
+    """A `before_send` hook, since it sees every answer, those of failed routing too."""
+    if message["type"] == "http.response.start":
+        text = id_text("req", visit(scope)[0])
+        message["headers"] = [*message["headers"], (b"x-request-id", text.encode())]
+
+
+def bearer_token(scope: Scope) -> str:
+    header = next((value for name, value in scope["headers"] if name == b"authorization"), b"")
+    kind, _, token = header.decode("latin-1").partition(" ")
+    if kind.lower() != "bearer" or not token.strip():
+        raise Unauthenticated(
+            "You didn't provide an API key: send it as 'Authorization: Bearer bs_sk_…'.",
+            code="missing_api_key",
+        )
+    return token.strip()
+
+
+def _check_scope(principal: Principal, opt: dict[str, Any]) -> None:
+    needed: KeyScope | None = opt.get("scope")
+    if opt.get("access") is Access.ADMIN:
+        principal.must_have(KeyScope.ADMIN)
+    if needed is not None:
+        principal.must_have(needed)

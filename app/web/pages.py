@@ -1,0 +1,63 @@
+"""Lists in OpenAI's shape, and the query parameters that page through them."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Literal, get_args
+
+import msgspec
+
+from app.errors import InvalidRequest
+
+Order = Literal["asc", "desc"]
+
+
+class Page(msgspec.Struct, kw_only=True):
+    object: Literal["list"] = "list"
+    data: Sequence[Any]
+    first_id: str | None = None
+    last_id: str | None = None
+    has_more: bool = False
+
+
+class PageQuery(msgspec.Struct, frozen=True):
+    """`after` walks on in `order`; `before` walks back from its id, and is read the other way."""
+
+    limit: int
+    order: Order
+    after: str | None
+    before: str | None
+
+    @property
+    def cursor(self) -> str | None:
+        return self.before or self.after
+
+    @property
+    def descending(self) -> bool:
+        """The direction in which the database is read."""
+        return (self.order == "desc") != (self.before is not None)
+
+
+def page_query(query: Mapping[str, str], limit_max: int, order: Order = "desc") -> PageQuery:
+    """`limit`, `order`, `after` and `before` of a query string. Raises InvalidRequest."""
+    limit_text = query.get("limit", "20")
+    order_text = query.get("order", order)
+    after, before = query.get("after"), query.get("before")
+    if not limit_text.isdecimal() or not 1 <= int(limit_text) <= limit_max:
+        raise InvalidRequest(f"'limit' must be from 1 to {limit_max}.", param="limit")
+    if order_text not in get_args(Order):
+        raise InvalidRequest("'order' must be 'asc' or 'desc'.", param="order")
+    if after and before:
+        raise InvalidRequest("Only one of 'after' and 'before' can be given.", param="before")
+    return PageQuery(int(limit_text), "asc" if order_text == "asc" else "desc", after, before)
+
+
+def page(found: Sequence[Any], query: PageQuery) -> Page:
+    """A page of what was found, where one more than `limit` was asked for."""
+    shown = list(found[: query.limit])
+    if query.before:
+        shown.reverse()
+    return Page(
+        data=shown,
+        first_id=shown[0].id if shown else None,
+        last_id=shown[-1].id if shown else None,
+        has_more=len(found) > query.limit,
+    )
