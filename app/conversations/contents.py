@@ -1,0 +1,133 @@
+"""What an item says, in the one form that is hashed and stored, and back again."""
+
+from functools import lru_cache
+from hashlib import blake2b
+from typing import Any
+from uuid import UUID
+
+import msgspec
+
+from app.engine.types import Item
+from app.ids import ItemId, ProjectId, UserId, id_text, new_id
+
+HASH_BYTES = 32
+EMPTY_HISTORY = bytes(HASH_BYTES)
+PREFIXES = {
+    "message": "msg",
+    "function_call": "fc",
+    "function_call_output": "fco",
+    "reasoning": "rs",
+}
+_encode = msgspec.json.Encoder(order="deterministic").encode
+
+
+class Content(msgspec.Struct, frozen=True):
+    """JSON in canonical form and its keyed hash."""
+
+    hash: bytes
+    body: bytes
+
+
+class NewItem(msgspec.Struct, frozen=True):
+    """An item about to be stored."""
+
+    item_id: ItemId
+    type: str
+    status: str
+    content: Content
+
+
+class Hasher:
+    """Hashes contents for one project and user; nobody else's bytes hash alike."""
+
+    def __init__(self, secret: bytes, project: ProjectId, user: UserId) -> None:
+        self._key = _derive(secret, project, user)
+
+    def content(self, value: Any) -> Content:
+        body = _encode(value)
+        return Content(blake2b(body, key=self._key, digest_size=HASH_BYTES).digest(), body)
+
+    def item(self, item: Item, item_id: ItemId | None = None) -> NewItem:
+        return NewItem(
+            item_id or ItemId(new_id()),
+            item_type(item),
+            stored_status(item),
+            self.content(canonical(item)),
+        )
+
+
+@lru_cache(maxsize=10_000)
+def _derive(secret: bytes, project: UUID, user: UUID) -> bytes:
+    return blake2b(project.bytes + user.bytes, key=secret[:64], person=b"contents").digest()
+
+
+def extend_history(history: bytes, items: list[NewItem]) -> bytes:
+    """The running hash of all contents up to and with these."""
+    for item in items:
+        history = blake2b(history + item.content.hash, digest_size=HASH_BYTES).digest()
+    return history
+
+
+def item_type(item: Item) -> str:
+    """A message may leave its type out."""
+    return str(item.get("type") or "message")
+
+
+def stored_status(item: Item) -> str:
+    status = item.get("status")
+    return status if status in ("in_progress", "completed", "incomplete") else "completed"
+
+
+def canonical(item: Item) -> Item:
+    """Without id and status; texts as parts; no empty annotations and logprobs."""
+    kept = {name: value for name, value in item.items() if name not in ("id", "status")}
+    kept["type"] = item_type(item)
+    if kept["type"] == "message":
+        kept["content"] = _parts(kept.get("content"), kept.get("role"))
+    return kept
+
+
+def _parts(content: Any, role: Any) -> Any:
+    if isinstance(content, str):
+        kind = "output_text" if role == "assistant" else "input_text"
+        return [{"type": kind, "text": content}]
+    if not isinstance(content, list):
+        return content
+    return [_without_empties(part) if isinstance(part, dict) else part for part in content]
+
+
+def _without_empties(part: dict[str, Any]) -> dict[str, Any]:
+    return {
+        name: value
+        for name, value in part.items()
+        if value or name not in ("annotations", "logprobs")
+    }
+
+
+def shown(item_id: ItemId, status: str, body: Item) -> Item:
+    """An item as the API gives it."""
+    item = dict(body)
+    item["id"] = item_id_text(item_id, body["type"])
+    if body["type"] != "message" or "status" not in body:
+        item["status"] = status
+    if body["type"] == "message" and isinstance(body.get("content"), list):
+        item["content"] = [_completed_part(part) for part in body["content"]]
+    return item
+
+
+def item_id_text(item_id: ItemId, type_: str) -> str:
+    return id_text(PREFIXES.get(type_, "item"), item_id)
+
+
+def parse_item_id(text: str) -> ItemId | None:
+    _, _, digits = text.rpartition("_")
+    try:
+        return ItemId(UUID(hex=digits)) if len(digits) == HASH_BYTES else None
+    except ValueError:
+        return None
+
+
+def _completed_part(part: Any) -> Any:
+    if isinstance(part, dict) and part.get("type") == "output_text":
+        return {"annotations": [], "logprobs": [], **part}
+    return part

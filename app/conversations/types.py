@@ -1,0 +1,54 @@
+"""Turns, paths of items, conversations."""
+
+from datetime import datetime
+from typing import Any, Literal
+
+import msgspec
+
+from app.engine.types import Item
+from app.ids import BranchId, ConversationId, ItemId, TurnId, UserId
+
+
+class Turn(msgspec.Struct, frozen=True):
+    """Where a turn lies: positions on its branch."""
+
+    turn_id: TurnId
+    user_id: UserId
+    conversation_id: ConversationId | None
+    branch_id: BranchId
+    start_position: int
+    output_position: int
+    end_position: int
+    history_hash: bytes
+    deleted_at: datetime | None
+
+
+class StoredItem(msgspec.Struct, frozen=True):
+    item_id: ItemId
+    type: str
+    status: str
+    position: int
+    body: Item
+
+
+class StoredConversation(msgspec.Struct, frozen=True):
+    conversation_id: ConversationId
+    user_id: UserId
+    head_turn_id: TurnId | None
+    metadata: dict[str, Any]
+    created_at: datetime
+
+
+class Conversation(msgspec.Struct, frozen=True, kw_only=True):
+    """OpenAI's object; Unix seconds."""
+
+    id: str
+    object: Literal["conversation"] = "conversation"
+    created_at: int
+    metadata: dict[str, Any]
+
+
+class DeletedConversation(msgspec.Struct, frozen=True, kw_only=True):
+    id: str
+    object: Literal["conversation.deleted"] = "conversation.deleted"
+    deleted: bool = True

@@ -1,0 +1,46 @@
+"""The one typed reader of Backstory's own settings, remembered for a few seconds."""
+
+from typing import Any
+
+import msgspec
+from cachetools import TTLCache
+
+from app.db.database import Database
+from app.db.sql import Connection
+from app.errors import InvalidRequest
+from app.ids import PROJECT_ITSELF, ProjectId, UserId
+from app.settings import queries
+from app.settings.types import OWN_KEY, GatewaySettings
+from app.web.body import convert
+
+CACHED_MAX = 50_000
+
+
+class SettingsReader:
+    def __init__(self, database: Database, ttl_seconds: float) -> None:
+        self._database = database
+        self._known: TTLCache[tuple[ProjectId, UserId | None], GatewaySettings]
+        self._known = TTLCache(CACHED_MAX, ttl_seconds)
+
+    async def read(self, project: ProjectId, user: UserId | None) -> GatewaySettings:
+        if known := self._known.get((project, user)):
+            return known
+        async with self._database.tenant(project) as conn:
+            documents = await queries.list_overlaid(conn, project, user, OWN_KEY)
+        merged: dict[str, Any] = {}
+        for document in documents:
+            merged.update(document.value)
+        settings = msgspec.convert(merged, GatewaySettings)
+        self._known[project, user] = settings
+        return settings
+
+
+async def write_own(
+    conn: Connection, project: ProjectId, user: UserId | None, document: dict[str, Any]
+) -> None:
+    """Raises InvalidRequest where the document is not one of Backstory's settings."""
+    unknown = set(document) - set(GatewaySettings.__struct_fields__)
+    if unknown:
+        raise InvalidRequest(f"There is no setting '{min(unknown)}'.", param=min(unknown))
+    convert(document, GatewaySettings)
+    await queries.put_setting(conn, project, user or PROJECT_ITSELF, OWN_KEY, document)

@@ -1,0 +1,20 @@
+"""Backstory's own settings: the document under the key `backstory`, of a project or a user."""
+
+from typing import Any, Literal
+
+import msgspec
+
+OWN_KEY = "backstory"
+
+
+class GatewaySettings(msgspec.Struct, frozen=True, kw_only=True):
+    """A user's values overlay the project's. `memory` and `cache` are as in a request's body."""
+
+    on_disconnect: Literal["finish", "cancel"] = "finish"
+    memory: bool | dict[str, Any] | None = None
+    cache: bool | dict[str, Any] | None = None
+
+
+class StoredSetting(msgspec.Struct, frozen=True):
+    value: Any
+    version: int
