@@ -1,0 +1,93 @@
+"""The model at work: loaded in a thread, then computing in another, one batch at a time."""
+
+import asyncio
+import time
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+
+import structlog
+
+from app.embeddings.batches import Backlog, Job, Limits, Place
+from app.embeddings.model import TextModel
+from app.embeddings.types import Lane, Vectors
+
+LOAD_RETRY_SECONDS = 60.0
+"""A hub may be reachable later; a folder may have been put in its place."""
+
+log = structlog.get_logger()
+
+
+class NotLoaded(Exception):
+    """The model is still being loaded, or cannot be."""
+
+
+class Worker:
+    def __init__(self, name: str, load: Callable[[], TextModel], limits: Limits) -> None:
+        self.name = name
+        self.model: TextModel | None = None
+        self.load_error = ""
+        self.backlog = Backlog(limits)
+        self._load_model = load
+        self._added = asyncio.Event()
+
+    async def run(self) -> None:
+        model = await self._load()
+        loop = asyncio.get_running_loop()
+        with ThreadPoolExecutor(1, "embed") as thread:
+            while True:
+                batch = await self._next_batch()
+                try:
+                    vectors = await loop.run_in_executor(thread, _embed, model, batch)
+                except Exception as error:
+                    log.exception("a batch failed", texts=len(batch))
+                    _drop(batch, error)
+                else:
+                    _fill(batch, vectors)
+
+    async def embed(self, lane: Lane, texts: Sequence[str]) -> Vectors:
+        """Raises NotLoaded, Overloaded, or what the model raised."""
+        if self.model is None:
+            raise NotLoaded(self.load_error or "The embedder is loading its model.")
+        with self.backlog.admitted(lane, len(texts)):
+            tokens = await asyncio.to_thread(self.model.tokenize, texts, lane)
+            job = Job(lane, tokens, self.model.dimensions)
+            self.backlog.add(job)
+            self._added.set()
+            try:
+                return await asyncio.wrap_future(job.done)
+            finally:
+                job.drop()
+
+    async def _load(self) -> TextModel:
+        while True:
+            started = time.monotonic()
+            try:
+                self.model = await asyncio.to_thread(self._load_model)
+            except Exception as error:
+                self.load_error = f"The embedder cannot load {self.name}: {error}"
+                log.exception("the model cannot be loaded", model=self.name)
+                await asyncio.sleep(LOAD_RETRY_SECONDS)
+            else:
+                seconds = round(time.monotonic() - started, 2)
+                log.info("loaded", model=self.name, runtime=self.model.runtime, seconds=seconds)
+                return self.model
+
+    async def _next_batch(self) -> list[Place]:
+        while not (batch := self.backlog.next_batch()):
+            self._added.clear()
+            await self._added.wait()
+        return batch
+
+
+def _embed(model: TextModel, batch: Sequence[Place]) -> Vectors:
+    return model.embed([job.tokens[row] for job, row in batch], batch[0].job.lane)
+
+
+def _fill(batch: Sequence[Place], vectors: Vectors) -> None:
+    for (job, row), vector in zip(batch, vectors, strict=True):
+        job.fill(row, vector)
+
+
+def _drop(batch: Sequence[Place], error: Exception) -> None:
+    for job, _row in batch:
+        job.drop(error)

@@ -1,0 +1,38 @@
+"""The real embedder process, started once for all tests that want meaning."""
+
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
+
+import pytest
+
+from app.config import Config
+from app.embeddings.embedder_process import EmbedderProcess
+from app.embeddings.process_embedder import ProcessEmbedder
+
+LOADED_TIMEOUT_SECONDS = 120.0
+
+
+@pytest.fixture(scope="session")
+def embedder_data_dir(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Shared, so that the model is exported once for all tests."""
+    return tmp_path_factory.mktemp("embedder")
+
+
+@pytest.fixture(scope="session")
+def embedder_process(embedder_data_dir: Path) -> Iterator[EmbedderProcess]:
+    process = EmbedderProcess(Config(data_dir=embedder_data_dir))
+    process.start()
+    yield process
+    process.stop()
+
+
+@pytest.fixture(scope="session")
+async def process_embedder(embedder_process: EmbedderProcess) -> AsyncIterator[ProcessEmbedder]:
+    """A client of the real embedder, loaded."""
+    config = Config()
+    embedder = ProcessEmbedder(
+        embedder_process.socket, config.embedding_model, config.embedder_timeout_seconds
+    )
+    await embedder.wait_loaded(LOADED_TIMEOUT_SECONDS)
+    yield embedder
+    await embedder.close()
