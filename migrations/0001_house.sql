@@ -321,6 +321,7 @@ CREATE TABLE outbox (
     PRIMARY KEY (project_id, outbox_id)
 ) WITH (fillfactor = 70, autovacuum_vacuum_scale_factor = 0.02);
 CREATE INDEX outbox_due ON outbox (topic, run_at) WHERE failed_at IS NULL;
+CREATE INDEX outbox_failed ON outbox (project_id, outbox_id) WHERE failed_at IS NOT NULL;
 CREATE INDEX outbox_by_subject ON outbox (project_id, subject_id);
 
 -- What was asked

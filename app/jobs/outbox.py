@@ -1,0 +1,53 @@
+"""What others do with the outbox: enqueue work, finish it, and look at what waits or failed."""
+
+from typing import Any
+from uuid import UUID
+
+from app.db.database import Database
+from app.db.sql import Connection
+from app.ids import ProjectId, UserId, new_id
+from app.jobs import queries
+from app.jobs.types import Backlog, FailedJob, Job, Topic
+
+FAILED_SHOWN_MAX = 100
+
+
+class JobGone(Exception):
+    """Another worker has done this job already: what we did for it must be rolled back."""
+
+
+async def enqueue(
+    conn: Connection,
+    project: ProjectId,
+    topic: Topic,
+    user_id: UserId,
+    subject_id: UUID | None,
+    payload: Any,
+) -> None:
+    """Work that exists when the caller's transaction commits; then `wake` its topic."""
+    await queries.insert_job(conn, project, new_id(), topic, user_id, subject_id, payload)
+
+
+async def done(conn: Connection, job: Job) -> None:
+    """Called in the transaction that does the work, so that its effect comes exactly once.
+
+    Raises JobGone, which has to end the transaction.
+    """
+    if not await queries.delete_job(conn, job):
+        raise JobGone
+
+
+async def list_failed(database: Database, project: ProjectId) -> list[FailedJob]:
+    async with database.tenant(project) as conn:
+        return await queries.list_failed_jobs(conn, project, FAILED_SHOWN_MAX)
+
+
+async def retry_failed(database: Database, project: ProjectId) -> int:
+    """How many are due again."""
+    async with database.tenant(project) as conn:
+        return await queries.retry_failed_jobs(conn, project)
+
+
+async def backlog(database: Database) -> list[Backlog]:
+    async with database.across() as conn:
+        return await queries.count_backlog(conn)

@@ -1,0 +1,84 @@
+"""Typed access to queries.sql."""
+
+from datetime import timedelta
+from typing import Any
+from uuid import UUID
+
+from app.db.sql import Connection, load
+from app.ids import ProjectId, UserId
+from app.jobs.types import Backlog, FailedJob, Job, Topic
+
+_sql = load(__file__)
+_insert_job = _sql.statement("insert_job")
+_claim_jobs = _sql.rows("claim_jobs", Job)
+_delete_job = _sql.statement("delete_job")
+_release_job = _sql.statement("release_job")
+_postpone_job = _sql.statement("postpone_job")
+_give_up_job = _sql.statement("give_up_job")
+_list_failed_jobs = _sql.rows("list_failed_jobs", FailedJob)
+_retry_failed_jobs = _sql.statement("retry_failed_jobs")
+_count_backlog = _sql.rows("count_backlog", Backlog)
+_drop_expired = _sql.statement("drop_expired")
+
+
+async def insert_job(
+    conn: Connection,
+    project: ProjectId,
+    outbox_id: UUID,
+    topic: Topic,
+    user_id: UserId,
+    subject_id: UUID | None,
+    payload: Any,
+) -> None:
+    await _insert_job.run(
+        conn,
+        project=project,
+        outbox_id=outbox_id,
+        topic=topic,
+        user_id=user_id,
+        subject_id=subject_id,
+        payload=payload,
+    )
+
+
+async def claim_jobs(conn: Connection, topic: Topic, most: int, lease: timedelta) -> list[Job]:
+    return await _claim_jobs.all(conn, topic=topic, most=most, lease=lease)
+
+
+async def delete_job(conn: Connection, job: Job) -> bool:
+    """False where it was not there any more."""
+    found = await _delete_job.run(conn, project=job.project_id, outbox_id=job.outbox_id)
+    return found == 1
+
+
+async def release_job(conn: Connection, job: Job, error: str) -> None:
+    await _release_job.run(conn, **_lease(job), error=error)
+
+
+async def postpone_job(conn: Connection, job: Job, error: str, delay: timedelta) -> None:
+    await _postpone_job.run(conn, **_lease(job), error=error, delay=delay)
+
+
+async def give_up_job(conn: Connection, job: Job, error: str) -> None:
+    await _give_up_job.run(conn, **_lease(job), error=error)
+
+
+async def list_failed_jobs(conn: Connection, project: ProjectId, most: int) -> list[FailedJob]:
+    return await _list_failed_jobs.all(conn, project=project, most=most)
+
+
+async def retry_failed_jobs(conn: Connection, project: ProjectId) -> int:
+    return await _retry_failed_jobs.run(conn, project=project)
+
+
+async def count_backlog(conn: Connection) -> list[Backlog]:
+    return await _count_backlog.all(conn)
+
+
+async def drop_expired(conn: Connection, most: int) -> None:
+    await _drop_expired.value(conn, most=most)
+
+
+def _lease(job: Job) -> dict[str, Any]:
+    """A lease that has run out, and that another worker took, is no longer ours to change."""
+    return {"project": job.project_id, "outbox_id": job.outbox_id, "leased_until": job.run_at}

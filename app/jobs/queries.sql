@@ -1,0 +1,50 @@
+-- name: insert_job!
+-- Work to be done once the transaction has committed.
+INSERT INTO outbox (project_id, outbox_id, topic, user_id, subject_id, payload)
+VALUES (:project, :outbox_id, :topic, :user_id, :subject_id, :payload);
+
+-- name: claim_jobs
+-- Takes due work of one topic, of all projects, and leases it.
+SELECT project_id, outbox_id, topic, user_id, subject_id, payload, attempts, run_at
+FROM claim_outbox(:topic, :most, :lease)
+ORDER BY outbox_id;
+
+-- name: delete_job!
+-- Done, or given up on purpose.
+DELETE FROM outbox WHERE project_id = :project AND outbox_id = :outbox_id;
+
+-- name: release_job!
+-- Gives a lease back without counting the attempt.
+UPDATE outbox SET run_at = now(), attempts = attempts - 1, error = :error
+WHERE project_id = :project AND outbox_id = :outbox_id AND run_at = :leased_until;
+
+-- name: postpone_job!
+-- Failed, to be tried again.
+UPDATE outbox SET run_at = now() + :delay::interval, error = :error
+WHERE project_id = :project AND outbox_id = :outbox_id AND run_at = :leased_until;
+
+-- name: give_up_job!
+-- Failed for the last time.
+UPDATE outbox SET failed_at = now(), error = :error
+WHERE project_id = :project AND outbox_id = :outbox_id AND run_at = :leased_until;
+
+-- name: list_failed_jobs
+-- What was given up, oldest first.
+SELECT outbox_id, topic, subject_id, attempts, error, failed_at
+FROM outbox
+WHERE project_id = :project AND failed_at IS NOT NULL
+ORDER BY outbox_id
+LIMIT :most;
+
+-- name: retry_failed_jobs!
+-- What was given up is due again, its attempts forgotten.
+UPDATE outbox SET failed_at = NULL, attempts = 0, run_at = now()
+WHERE project_id = :project AND failed_at IS NOT NULL;
+
+-- name: count_backlog
+-- How much waits, by topic.
+SELECT topic, waiting, failed, oldest_seconds FROM outbox_backlog();
+
+-- name: drop_expired
+-- Deletes what has run out, at most so many rows a table.
+SELECT drop_expired(:most);

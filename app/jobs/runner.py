@@ -1,0 +1,199 @@
+"""The worker of the outbox: claims what is due, hands it to its handler, and keeps count.
+
+Work begins in the process that enqueued it, right after the commit (`wake`); each process also
+polls for what others left: retries, and the leases of workers that died.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
+from datetime import timedelta
+
+import structlog
+
+from app.config import Config
+from app.db.database import Database
+from app.errors import Unavailable
+from app.jobs import queries
+from app.jobs.outbox import JobGone
+from app.jobs.types import Handler, Job, Topic
+
+log = structlog.get_logger()
+
+RETRY_SECONDS_MAX = 300
+STOP_SECONDS_MAX = 5.0
+ERROR_LENGTH_MAX = 1_000
+DROP_EXPIRED_SECONDS = 60.0
+DROP_EXPIRED_MAX = 10_000
+
+
+class Lane:
+    """The work of one topic: `jobs_max` a batch, `batches_max` batches at a time."""
+
+    def __init__(self, topic: Topic, handle: Handler, jobs_max: int, batches_max: int) -> None:
+        self.topic = topic
+        self.handle = handle
+        self.jobs_max = jobs_max
+        self.slots = asyncio.Semaphore(batches_max)
+        self.awake = asyncio.Event()
+        self.must_rest = False
+        self.running: set[asyncio.Task[None]] = set()
+
+
+class JobRunner:
+    def __init__(self, database: Database, config: Config) -> None:
+        self._database = database
+        self._config = config
+        self._lease = timedelta(seconds=config.outbox_lease_seconds)
+        self._lanes: dict[Topic, Lane] = {}
+        self._loops: list[asyncio.Task[None]] = []
+
+    def serve(
+        self, topic: Topic, handle: Handler, *, jobs_max: int = 16, batches_max: int = 2
+    ) -> None:
+        """Begins to work on a topic."""
+        lane = self._lanes[topic] = Lane(topic, handle, jobs_max, batches_max)
+        self._loops.append(asyncio.create_task(self._serve_forever(lane)))
+
+    def wake(self, topic: Topic) -> None:
+        """There is work now: called right after the commit that enqueued it."""
+        if lane := self._lanes.get(topic):
+            lane.awake.set()
+
+    def tend(self) -> None:
+        """Begins to drop what has run out, now and then."""
+        self._loops.append(asyncio.create_task(self._drop_expired_forever()))
+
+    async def stop(self) -> None:
+        """Batches in hand may end; what does not in time is left to the next who comes."""
+        await _cancel(self._loops)
+        running = [task for lane in self._lanes.values() for task in lane.running]
+        if running:
+            await asyncio.wait(running, timeout=STOP_SECONDS_MAX)
+            await _cancel(running)
+
+    async def _serve_forever(self, lane: Lane) -> None:
+        while True:
+            await self._rest(lane)
+            await lane.slots.acquire()
+            jobs = await self._claim(lane)
+            if not jobs:
+                lane.slots.release()
+                await self._wait_for_work(lane)
+                continue
+            task = asyncio.create_task(self._run_batch(lane, jobs))
+            lane.running.add(task)
+            task.add_done_callback(lane.running.discard)
+
+    async def _rest(self, lane: Lane) -> None:
+        """What a handler waits for is not there: asking again at once would only burn time."""
+        if lane.must_rest:
+            await asyncio.sleep(self._config.outbox_poll_seconds)
+            lane.must_rest = False
+
+    async def _wait_for_work(self, lane: Lane) -> None:
+        with suppress(TimeoutError):
+            async with asyncio.timeout(self._config.outbox_poll_seconds):
+                await lane.awake.wait()
+
+    async def _claim(self, lane: Lane) -> list[Job]:
+        lane.awake.clear()  # before we look: what is enqueued from here on wakes us again
+        try:
+            async with self._database.across() as conn:
+                return await queries.claim_jobs(conn, lane.topic, lane.jobs_max, self._lease)
+        except Unavailable:
+            lane.must_rest = True
+        except Exception:
+            lane.must_rest = True
+            log.exception("jobs.not_claimed", topic=lane.topic)
+        return []
+
+    async def _run_batch(self, lane: Lane, jobs: list[Job]) -> None:
+        try:
+            await self._work(lane, await self._without_exhausted(jobs))
+        except Unavailable:
+            log.warning("jobs.storage_unavailable", topic=lane.topic, jobs=len(jobs))
+        finally:
+            lane.slots.release()
+
+    async def _without_exhausted(self, jobs: list[Job]) -> list[Job]:
+        """Jobs whose workers died so often that they may be what killed them are given up."""
+        most = self._config.outbox_attempts_max
+        for job in jobs:
+            if job.attempts > most:
+                await self._give_up(job, "Its worker died or overran its lease each time.")
+        return [job for job in jobs if job.attempts <= most]
+
+    async def _work(self, lane: Lane, jobs: list[Job]) -> None:
+        if not jobs:
+            return
+        try:
+            await lane.handle(jobs)
+        except JobGone:
+            await self._work_one_by_one(lane, jobs)
+        except Unavailable as error:
+            lane.must_rest = True
+            await self._release(jobs, error.message)
+        except asyncio.CancelledError:
+            await self._release(jobs, "The service stopped.")
+            raise
+        except Exception as error:
+            if len(jobs) == 1:
+                await self._note_failure(jobs[0], error)
+            await self._work_one_by_one(lane, jobs)
+
+    async def _work_one_by_one(self, lane: Lane, jobs: list[Job]) -> None:
+        """One bad job does not hold up the others of its batch; those done already are gone."""
+        if len(jobs) > 1:
+            for job in jobs:
+                await self._work(lane, [job])
+
+    async def _release(self, jobs: list[Job], why: str) -> None:
+        for job in jobs:
+            async with self._database.tenant(job.project_id) as conn:
+                await queries.release_job(conn, job, why)
+
+    async def _note_failure(self, job: Job, error: Exception) -> None:
+        why = f"{type(error).__name__}: {error}"[:ERROR_LENGTH_MAX].replace("\x00", "\ufffd")
+        log.error("jobs.failed", topic=job.topic, attempt=job.attempts, exc_info=error)
+        if job.attempts >= self._config.outbox_attempts_max:
+            await self._give_up(job, why)
+            return
+        delay = timedelta(seconds=retry_seconds(job.attempts))
+        async with self._database.tenant(job.project_id) as conn:
+            await queries.postpone_job(conn, job, why, delay)
+
+    async def _give_up(self, job: Job, why: str) -> None:
+        async with self._database.tenant(job.project_id) as conn:
+            await queries.give_up_job(conn, job, why)
+
+    async def _drop_expired_forever(self) -> None:
+        while True:
+            try:
+                async with self._database.across() as conn:
+                    await queries.drop_expired(conn, DROP_EXPIRED_MAX)
+            except Exception as error:
+                log.warning("jobs.expired_not_dropped", error=str(error))
+            await asyncio.sleep(DROP_EXPIRED_SECONDS)
+
+
+def retry_seconds(attempts: int) -> int:
+    """How long to wait after so many attempts: 2, 4, 8, … at most five minutes."""
+    return int(min(2**attempts, RETRY_SECONDS_MAX))
+
+
+@asynccontextmanager
+async def open_job_runner(database: Database, config: Config) -> AsyncIterator[JobRunner]:
+    """Give it its topics by `serve`; it stops cleanly at the end."""
+    runner = JobRunner(database, config)
+    runner.tend()
+    try:
+        yield runner
+    finally:
+        await runner.stop()
+
+
+async def _cancel(tasks: list[asyncio.Task[None]]) -> None:
+    for task in tasks:
+        task.cancel()
+    await asyncio.gather(*tasks, return_exceptions=True)
