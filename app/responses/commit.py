@@ -1,0 +1,177 @@
+"""Putting a finished turn into the one statement that stores it."""
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+from uuid import UUID
+
+import asyncpg
+import msgspec
+import stamina
+
+from app.cache.types import CachePlan
+from app.conversations.contents import Content, Hasher, NewItem, extend_history
+from app.conversations.context import Context
+from app.db.database import Database
+from app.errors import Unavailable
+from app.ids import ResponseId, new_id
+from app.responses import queries
+from app.responses.complete import OutputItem
+from app.responses.resource import Resource
+from app.responses.types import Call
+
+OWN_COLUMNS = frozenset(
+    {
+        "id", "object", "created_at", "completed_at", "status", "error", "instructions", "model",
+        "output", "previous_response_id", "conversation", "tools", "usage", "store", "background",
+    }
+)  # fmt: skip
+"""Fields of a response that have a column or are items; the rest is kept as one document."""
+
+
+class Turn(msgspec.Struct, kw_only=True):
+    """All that a finished response leaves behind."""
+
+    call: Call
+    context: Context
+    hasher: Hasher
+    response_id: ResponseId
+    resource: Resource
+    inputs: list[NewItem]
+    outputs: list[OutputItem]
+    log_id: UUID
+    events: bytes | None
+    """None where the log is another response's: this one was replayed from it."""
+    recalled: list[UUID]
+    remember: bool
+    cache: CachePlan | None
+
+
+async def commit(database: Database, turn: Turn, *, retry_seconds: float) -> None:
+    """Returns when the turn is durable. Raises Unavailable when it could not be made so in time.
+
+    A commit whose answer was lost may have happened: the next try then meets its own rows.
+    """
+    values = _values(turn)
+    project = turn.call.caller.project
+    async for attempt in stamina.retry_context(
+        on=Unavailable, attempts=None, timeout=retry_seconds, wait_initial=0.1, wait_max=1.0
+    ):
+        with attempt:
+            try:
+                async with database.tenant(project) as conn:
+                    await queries.commit_turn(conn, values)
+            except asyncpg.UniqueViolationError:
+                if attempt.num == 1:
+                    raise
+
+
+def _values(turn: Turn) -> dict[str, Any]:
+    items = turn.inputs + [turn.hasher.item(output.item, output.item_id) for output in turn.outputs]
+    contents = [item.content for item in items]
+    instructions, tools = _shared_contents(turn, contents)
+    context = turn.context
+    return {
+        "project": turn.call.caller.project,
+        "user_id": context.user,
+        "response_id": turn.response_id,
+        "parent_turn_id": context.parent,
+        "previous_response_id": context.parent if turn.resource["previous_response_id"] else None,
+        "conversation_id": context.conversation,
+        "branch_id": context.branch,
+        "new_branch_id": new_id(),
+        "start_position": context.position,
+        "output_position": context.position + len(turn.inputs),
+        "end_position": context.position + len(items),
+        "history_hash": extend_history(context.history_hash, items),
+        "instructions_hash": instructions,
+        "tools_hash": tools,
+        "log_id": turn.log_id,
+        "events": turn.events,
+        "recalled": turn.recalled,
+        "outbox_id": new_id() if turn.remember else None,
+        **_content_values(contents),
+        **_item_values(items),
+        **_response_values(turn.resource),
+        **_request_values(turn),
+        **_cache_values(turn),
+        **_claim_values(turn),
+    }
+
+
+def _shared_contents(turn: Turn, contents: list[Content]) -> tuple[bytes | None, bytes | None]:
+    """Instructions and tools are contents too: an agent sends the same ones every time."""
+    hashes: list[bytes | None] = []
+    for value in (turn.resource["instructions"], turn.resource["tools"]):
+        if not value:
+            hashes.append(None)
+            continue
+        content = turn.hasher.content(value)
+        contents.append(content)
+        hashes.append(content.hash)
+    return hashes[0], hashes[1]
+
+
+def _content_values(contents: list[Content]) -> dict[str, Any]:
+    """Each once, in order of their hashes: two statements that insert the same cannot deadlock."""
+    unique = sorted({content.hash: content.body for content in contents}.items())
+    return {
+        "content_hashes": [hash_ for hash_, _ in unique],
+        "content_bodies": [msgspec.Raw(body) for _, body in unique],
+    }
+
+
+def _item_values(items: list[NewItem]) -> dict[str, Any]:
+    return {
+        "item_ids": [item.item_id for item in items],
+        "item_hashes": [item.content.hash for item in items],
+        "item_types": [item.type for item in items],
+        "item_statuses": [item.status for item in items],
+    }
+
+
+def _response_values(resource: Resource) -> dict[str, Any]:
+    completed_at = resource["completed_at"]
+    return {
+        "status": resource["status"],
+        "model": resource["model"],
+        "created_at": datetime.fromtimestamp(resource["created_at"], UTC),
+        "completed_at": datetime.fromtimestamp(completed_at, UTC) if completed_at else None,
+        "fields": {name: value for name, value in resource.items() if name not in OWN_COLUMNS},
+        "usage": resource["usage"],
+        "error": resource["error"],
+    }
+
+
+def _request_values(turn: Turn) -> dict[str, Any]:
+    record = msgspec.structs.asdict(turn.call.record)
+    record["request_created_at"] = record.pop("created_at")
+    record["request_model"] = record.pop("model")
+    record["http_status"] = record.pop("status")
+    for name in ("project_id", "user_id", "response_id"):
+        del record[name]
+    return record
+
+
+def _cache_values(turn: Turn) -> dict[str, Any]:
+    plan = turn.cache
+    if plan is None or not plan.write or turn.resource["status"] != "completed":
+        names = ("user_id", "namespace", "key", "tags", "created_at", "expires_at")
+        return {f"cache_{name}": None for name in names}
+    now = datetime.now(UTC)
+    return {
+        "cache_user_id": plan.user,
+        "cache_namespace": plan.namespace,
+        "cache_key": plan.key,
+        "cache_tags": plan.tags,
+        "cache_created_at": now,
+        "cache_expires_at": now + timedelta(seconds=plan.ttl_seconds),
+    }
+
+
+def _claim_values(turn: Turn) -> dict[str, Any]:
+    claim = turn.call.claim
+    return {
+        "principal_id": claim.principal.id if claim else None,
+        "key_hash": claim.key_hash if claim else None,
+        "claim_id": claim.claim_id if claim else None,
+    }

@@ -1,0 +1,61 @@
+"""The events of a response that is being made, read by any number of clients at once."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from typing import Generic, TypeVar
+
+T = TypeVar("T")
+
+
+class Log(Generic[T]):
+    """Appended to by one, followed by many, from any place, to the end or to its error."""
+
+    def __init__(self) -> None:
+        self.entries: list[T] = []
+        self.closed = False
+        self.error: BaseException | None = None
+        self.readers = 0
+        self._changed = asyncio.Event()
+
+    def append(self, *entries: T) -> None:
+        self.entries.extend(entries)
+        self._wake()
+
+    def close(self, error: BaseException | None = None) -> None:
+        if not self.closed:
+            self.closed = True
+            self.error = error
+            self._wake()
+
+    async def follow(self, start: int = 0) -> AsyncIterator[list[T]]:
+        """All entries from `start`, those that are there together; raises the log's error."""
+        self.readers += 1
+        try:
+            while True:
+                if start < len(self.entries):
+                    ready = self.entries[start:]
+                    start += len(ready)
+                    yield ready
+                elif self.closed:
+                    if self.error:
+                        raise self.error
+                    return
+                else:
+                    await self._changed.wait()
+        finally:
+            self.readers -= 1
+
+    async def begun(self) -> None:
+        """Returns when there is a first entry. Raises the error that came instead of it."""
+        while not self.entries and not self.closed:
+            await self._changed.wait()
+        if not self.entries and self.error:
+            raise self.error
+
+    async def ended(self) -> None:
+        while not self.closed:
+            await self._changed.wait()
+
+    def _wake(self) -> None:
+        self._changed.set()
+        self._changed = asyncio.Event()

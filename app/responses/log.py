@@ -1,0 +1,47 @@
+"""A finished log as one compressed value.
+
+Lifecycle events repeat the whole response: they are kept without it, and get it back when read.
+Ids of items are those of the response that was made first; a reader puts its own in their place
+(complete.py). One JSON text a line, zstd.
+"""
+
+from collections.abc import Iterator, Sequence
+
+import msgspec
+import zstandard
+
+from app.engine.types import Event
+from app.responses.complete import LIFECYCLE
+from app.web.frames import data_of
+
+LEVEL = 3
+EVENTS_BYTES_MAX = 256 * 2**20
+
+_decode = msgspec.json.decode
+_PREFIXES = tuple(b"event: %s\n" % type_.encode() for type_ in LIFECYCLE)
+
+
+class _Lifecycle(msgspec.Struct):
+    type: str
+    sequence_number: int
+
+
+_decode_lifecycle = msgspec.json.Decoder(_Lifecycle).decode
+
+
+def pack(frames: Sequence[bytes]) -> bytes:
+    lines = b"\n".join(_line(frame) for frame in frames)
+    return zstandard.ZstdCompressor(level=LEVEL).compress(lines)
+
+
+def unpack(packed: bytes) -> Iterator[Event]:
+    lines = zstandard.ZstdDecompressor().decompress(packed, max_output_size=EVENTS_BYTES_MAX)
+    for line in lines.split(b"\n"):
+        yield _decode(line)
+
+
+def _line(frame: bytes) -> bytes:
+    data = data_of(frame)
+    if frame.startswith(_PREFIXES):
+        return msgspec.json.encode(_decode_lifecycle(data))
+    return data

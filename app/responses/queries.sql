@@ -1,0 +1,107 @@
+-- name: commit_turn^
+-- The whole turn in one statement: what a client saw completed is all here or not at all.
+-- It appends to the branch it continues, or forks it where another turn was there first.
+WITH advanced AS (
+    UPDATE branches SET tip = :end_position
+    WHERE project_id = :project AND branch_id = :branch_id AND tip = :start_position
+    RETURNING branch_id
+), forked AS (
+    INSERT INTO branches (project_id, branch_id, user_id, parent_branch_id, fork_position, tip)
+    SELECT :project, :new_branch_id, :user_id, :branch_id, :start_position, :end_position
+    WHERE NOT EXISTS (SELECT FROM advanced)
+    RETURNING branch_id
+), branch AS (
+    SELECT branch_id FROM advanced UNION ALL SELECT branch_id FROM forked
+), kept_contents AS (
+    INSERT INTO contents (project_id, user_id, hash, body)
+    SELECT :project, :user_id, given.hash, given.body
+    FROM unnest(:content_hashes::bytea[], :content_bodies::json[]) AS given (hash, body)
+    ON CONFLICT DO NOTHING
+), turn AS (
+    INSERT INTO turns (
+        project_id, turn_id, user_id, key_id, parent_turn_id, conversation_id, branch_id,
+        start_position, output_position, end_position, history_hash, created_at)
+    SELECT :project, :response_id, :user_id, :key_id, :parent_turn_id, :conversation_id,
+           branch_id, :start_position, :output_position, :end_position, :history_hash, :created_at
+    FROM branch
+), kept_items AS (
+    INSERT INTO items (
+        project_id, branch_id, position, item_id, turn_id, user_id, content_hash, type, status)
+    SELECT :project, branch.branch_id, :start_position + given.place::integer - 1, given.item_id,
+           :response_id, :user_id, given.content_hash, given.type, given.status
+    FROM branch, unnest(
+        :item_ids::uuid[], :item_hashes::bytea[], :item_types::text[], :item_statuses::text[])
+        WITH ORDINALITY AS given (item_id, content_hash, type, status, place)
+), kept_log AS (
+    INSERT INTO event_logs (project_id, log_id, user_id, events)
+    SELECT :project, :log_id, :user_id, :events
+    WHERE :events::bytea IS NOT NULL
+), response AS (
+    INSERT INTO responses (
+        project_id, response_id, user_id, key_id, conversation_id, previous_response_id, status,
+        model, created_at, completed_at, instructions_hash, tools_hash, fields, usage, error,
+        log_id, recalled)
+    VALUES (
+        :project, :response_id, :user_id, :key_id, :conversation_id, :previous_response_id,
+        :status, :model, :created_at, :completed_at, :instructions_hash, :tools_hash, :fields,
+        :usage, :error, :log_id, :recalled)
+), logged AS (
+    INSERT INTO requests (
+        project_id, created_at, request_id, user_id, key_id, endpoint, purpose, response_id,
+        model, engine, stream, status, error_code, cache_status, input_tokens, output_tokens,
+        cached_tokens, saved_tokens, first_token_ms, total_ms)
+    VALUES (
+        :project, :request_created_at, :request_id, :user_id, :key_id, :endpoint, :purpose,
+        :response_id, :request_model, :engine, :stream, :http_status, :error_code, :cache_status,
+        :input_tokens, :output_tokens, :cached_tokens, :saved_tokens, :first_token_ms, :total_ms)
+), queued AS (
+    INSERT INTO outbox (project_id, outbox_id, topic, user_id, subject_id, payload)
+    SELECT :project, :outbox_id, 'remember_turn', :user_id, :response_id, '{}'
+    WHERE :outbox_id::uuid IS NOT NULL
+), moved AS (
+    UPDATE conversations SET head_turn_id = :response_id, updated_at = :created_at
+    WHERE project_id = :project AND conversation_id = :conversation_id
+), cached AS (
+    INSERT INTO cache_entries (
+        project_id, user_id, namespace, key, response_id, log_id, model, usage, tags,
+        created_at, expires_at)
+    SELECT :project, :cache_user_id, :cache_namespace, :cache_key, :response_id, :log_id,
+           :model, :usage, :cache_tags, :cache_created_at, :cache_expires_at
+    WHERE :cache_key::bytea IS NOT NULL
+    ON CONFLICT (project_id, user_id, namespace, key) DO UPDATE
+    SET response_id = excluded.response_id, log_id = excluded.log_id, model = excluded.model,
+        usage = excluded.usage, tags = excluded.tags, created_at = excluded.created_at,
+        expires_at = excluded.expires_at
+), cached_memories AS (
+    INSERT INTO cache_entry_memories (project_id, memory_id, user_id, namespace, key)
+    SELECT :project, memory_id, :cache_user_id, :cache_namespace, :cache_key
+    FROM unnest(:recalled::uuid[]) AS used (memory_id)
+    WHERE :cache_key::bytea IS NOT NULL
+    ON CONFLICT DO NOTHING
+), answered AS (
+    UPDATE idempotency_keys SET response_id = :response_id
+    WHERE project_id = :project AND principal_id = :principal_id AND key_hash = :key_hash
+      AND claim_id = :claim_id
+)
+SELECT branch_id FROM branch;
+
+-- name: get_response^
+-- A response that is stored, with where its items lie.
+SELECT r.response_id, r.user_id, r.conversation_id, r.previous_response_id, r.status, r.model,
+       r.created_at, r.completed_at, r.fields, r.usage, r.error,
+       i.body AS instructions, t.body AS tools, r.recalled,
+       u.branch_id, u.start_position, u.output_position, u.end_position
+FROM responses r
+JOIN turns u ON u.project_id = r.project_id AND u.turn_id = r.response_id
+LEFT JOIN contents i ON i.project_id = r.project_id AND i.user_id = r.user_id
+    AND i.hash = r.instructions_hash
+LEFT JOIN contents t ON t.project_id = r.project_id AND t.user_id = r.user_id
+    AND t.hash = r.tools_hash
+WHERE r.project_id = :project AND r.response_id = :response_id;
+
+-- name: get_log^
+-- The packed events of a response.
+SELECT l.events
+FROM responses r
+JOIN event_logs l ON l.project_id = r.project_id AND l.log_id = r.log_id
+WHERE r.project_id = :project AND r.response_id = :response_id;

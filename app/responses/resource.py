@@ -1,0 +1,95 @@
+"""The response object: all the fields that the standard asks for, whatever the engine left out."""
+
+from typing import Any
+
+from app.ids import ConversationId, ResponseId, id_text
+from app.responses.types import CreateRequest
+
+Resource = dict[str, Any]
+
+DEFAULTS: Resource = {
+    "parallel_tool_calls": True,
+    "temperature": 1.0,
+    "top_p": 1.0,
+    "presence_penalty": 0.0,
+    "frequency_penalty": 0.0,
+    "top_logprobs": 0,
+    "tool_choice": "auto",
+    "tools": [],
+    "truncation": "disabled",
+    "text": {"format": {"type": "text"}},
+    "reasoning": None,
+    "max_output_tokens": None,
+    "max_tool_calls": None,
+    "service_tier": "default",
+    "safety_identifier": None,
+    "prompt_cache_key": None,
+}
+"""What the specification requires of every response, as OpenAI fills it in."""
+
+FROM_ENGINE = frozenset(DEFAULTS) - {"tools", "safety_identifier", "prompt_cache_key"}
+"""Fields in which the engine knows better than a default what it did."""
+
+
+def new_resource(
+    request: CreateRequest,
+    response_id: ResponseId,
+    created_at: int,
+    *,
+    previous_response: ResponseId | None,
+    conversation: ConversationId | None,
+) -> Resource:
+    """A response that has just begun."""
+    asked = {name: value for name, value in request.parameters.items() if name in DEFAULTS}
+    return {
+        "id": id_text("resp", response_id),
+        "object": "response",
+        "created_at": created_at,
+        "completed_at": None,
+        "status": "in_progress",
+        "background": False,
+        "error": None,
+        "incomplete_details": None,
+        "instructions": request.fields.instructions,
+        "model": request.fields.model,
+        "output": [],
+        "previous_response_id": id_text("resp", previous_response) if previous_response else None,
+        "conversation": {"id": id_text("conv", conversation)} if conversation else None,
+        **DEFAULTS,
+        **asked,
+        "store": request.store,
+        "metadata": request.fields.metadata or {},
+        "user": request.fields.user,
+        "usage": None,
+    }
+
+
+def take_from_engine(resource: Resource, said: Resource, asked: dict[str, Any]) -> None:
+    """What the engine says of itself, where the client did not say it."""
+    for name in FROM_ENGINE - asked.keys():
+        if said.get(name) is not None:
+            resource[name] = said[name]
+    if isinstance(said.get("model"), str) and said["model"]:
+        resource["model"] = said["model"]
+
+
+def full_usage(usage: Any) -> dict[str, Any] | None:
+    """The engine's usage with every field that the standard asks for."""
+    if not isinstance(usage, dict):
+        return None
+    given, made = usage.get("input_tokens") or 0, usage.get("output_tokens") or 0
+    return {
+        **usage,
+        "input_tokens": given,
+        "input_tokens_details": {
+            "cached_tokens": 0,
+            "cache_write_tokens": 0,
+            **(usage.get("input_tokens_details") or {}),
+        },
+        "output_tokens": made,
+        "output_tokens_details": {
+            "reasoning_tokens": 0,
+            **(usage.get("output_tokens_details") or {}),
+        },
+        "total_tokens": usage.get("total_tokens") or given + made,
+    }

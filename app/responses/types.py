@@ -1,0 +1,117 @@
+"""A response: what is asked, what is stored."""
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Annotated, Any, Literal
+from uuid import UUID
+
+import msgspec
+from msgspec import Meta
+
+from app.cache.types import CacheControl
+from app.engine.types import Item
+from app.ids import ConversationId, ResponseId, UserId
+from app.usage.types import RequestRecord
+from app.web.idempotency import Claim
+from app.web.principal import Caller
+
+METADATA_MAX = 16
+METADATA_KEY_LENGTH_MAX = 64
+METADATA_VALUE_LENGTH_MAX = 512
+
+MetadataKey = Annotated[str, Meta(max_length=METADATA_KEY_LENGTH_MAX)]
+MetadataValue = Annotated[str, Meta(max_length=METADATA_VALUE_LENGTH_MAX)]
+
+
+class RecallOptions(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    limit: Annotated[int, Meta(ge=1, le=100)] = 10
+    token_budget: Annotated[int, Meta(ge=1, le=100_000)] = 1000
+    min_score: float | None = None
+
+
+class MemoryOptions(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """The field `memory` of a request, as an object. Remembering follows `store` unless said."""
+
+    recall: RecallOptions | bool = False
+    remember: bool | None = None
+
+
+class ResponseFields(msgspec.Struct, kw_only=True):
+    """The fields of a request that Backstory acts on. All others go to the engine as they are."""
+
+    model: Annotated[str, Meta(min_length=1, max_length=512)]
+    input: str | list[Item] = ""
+    instructions: str | None = None
+    stream: bool | None = None
+    store: bool | None = None
+    background: bool | None = None
+    previous_response_id: str | None = None
+    conversation: str | dict[str, Any] | None = None
+    metadata: Annotated[dict[MetadataKey, MetadataValue], Meta(max_length=METADATA_MAX)] | None = (
+        None
+    )
+    user: str | None = None
+    memory: bool | dict[str, Any] | None = None
+    cache: bool | dict[str, Any] | None = None
+
+
+class CreateRequest(msgspec.Struct, kw_only=True):
+    """A request, read and checked: what we act on, and what the engine gets besides."""
+
+    fields: ResponseFields
+    items: list[Item]
+    parameters: dict[str, Any]
+    conversation: str | None
+    cache_control: CacheControl = CacheControl()
+
+    @property
+    def store(self) -> bool:
+        return self.fields.store is not False
+
+    @property
+    def stream(self) -> bool:
+        return self.fields.stream is True
+
+
+class Call(msgspec.Struct, kw_only=True):
+    """One request on its way: who, what, its line of the log, its idempotency key."""
+
+    caller: Caller
+    request: CreateRequest
+    record: RequestRecord
+    started: float
+    claim: Claim | None = None
+
+
+class StoredResponse(msgspec.Struct, frozen=True):
+    response_id: ResponseId
+    user_id: UserId
+    conversation_id: ConversationId | None
+    previous_response_id: ResponseId | None
+    status: Literal["completed", "incomplete", "failed", "cancelled"]
+    model: str
+    created_at: datetime
+    completed_at: datetime | None
+    fields: dict[str, Any]
+    usage: dict[str, Any] | None
+    error: dict[str, Any] | None
+    instructions: str | None
+    tools: list[Any] | None
+    recalled: list[UUID]
+    branch_id: UUID
+    start_position: int
+    output_position: int
+    end_position: int
+
+
+class StoredLog(msgspec.Struct, frozen=True):
+    events: bytes
+
+
+class DeletedResponse(msgspec.Struct, frozen=True, kw_only=True):
+    id: str
+    object: Literal["response"] = "response"
+    deleted: bool = True
+
+
+Headers = Mapping[str, str]
