@@ -5,6 +5,7 @@ from typing import Any, TypeGuard
 
 import msgspec
 
+from app.engine.decode import NOT_JSON
 from app.errors import (
     EngineAuthFailed,
     EngineBroken,
@@ -16,8 +17,8 @@ from app.errors import (
 
 MESSAGE_CHARACTERS_MAX = 2_000
 
-NOT_JSON = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
-"""What decoding a stranger's bytes can raise."""
+_CONTEXT_TOO_LONG = ("exceed_context_size", "maximum context length", "context_length_exceeded")
+"""How llama.cpp, vLLM and OpenAI say it."""
 
 
 def error_of_status(
@@ -41,9 +42,7 @@ def error_of_status(
             "knows only chat completions and needs BACKSTORY_ENGINE_KIND=chat."
         )
     if 400 <= status < 500:
-        return EngineRefused(
-            message, status=status, param=_text(said, "param"), code=_text(said, "code")
-        )
+        return _refused(message, status, said)
     return EngineBroken(f"The engine failed (status {status}): {message}")
 
 
@@ -53,10 +52,22 @@ def error_of_event(error: object, secret: str | None) -> EngineError:
     message = _message(said, secret) or "no reason given"
     status = said.get("code")
     if isinstance(status, int) and 400 <= status < 500:
-        return EngineRefused(
-            message, status=status, param=_text(said, "param"), code=_text(said, "type")
-        )
+        return _refused(message, status, said)
     return EngineBroken(f"The engine failed while it answered: {message}")
+
+
+def ended_early() -> EngineBroken:
+    return EngineBroken("The engine ended its stream before its answer was complete.")
+
+
+def _refused(message: str, status: int, said: Mapping[str, Any]) -> EngineRefused:
+    if any(
+        sign in f"{said.get('type')} {said.get('code')} {message}" for sign in _CONTEXT_TOO_LONG
+    ):
+        return EngineRefused(message, status=400, param="input", code="context_length_exceeded")
+    return EngineRefused(
+        message, status=status, param=_text(said, "param"), code=_text(said, "code")
+    )
 
 
 def _said(body: bytes) -> dict[str, Any]:

@@ -12,7 +12,7 @@ import stamina
 
 from app.config import Config
 from app.engine.failures import error_of_status
-from app.engine.sse import EventParser
+from app.engine.sse import DONE, EventParser
 from app.errors import EngineBroken, EngineError, EngineTimeout, EngineUnreachable, StartError
 
 ERROR_BODY_BYTES_MAX = 64 * 2**10
@@ -32,14 +32,13 @@ _NO_CONNECTION = (
 class EngineHttp:
     """Requests to one engine. Made by `open_http`."""
 
-    def __init__(self, session: aiohttp.ClientSession, base_url: str, config: Config) -> None:
+    def __init__(
+        self, session: aiohttp.ClientSession, base_url: str, secret: str | None, config: Config
+    ) -> None:
+        self.secret = secret
         self._session = session
         self._base_url = base_url
         self._config = config
-
-    @property
-    def secret(self) -> str | None:
-        return self._config.engine_api_key
 
     async def get(self, path: str) -> bytes:
         """The body of a small answer. Raises EngineError."""
@@ -129,13 +128,18 @@ class EventStream:
         self._answer = answer
         self._parser = parser
         self._clock = clock
+        self._done = False
 
     def __aiter__(self) -> "EventStream":
         return self
 
     async def __anext__(self) -> list[bytes]:
-        while chunk := await self._chunk():
-            if events := self._parser.feed(chunk):
+        while not self._done and (chunk := await self._chunk()):
+            events = self._parser.feed(chunk)
+            if events and events[-1] == DONE:
+                self._done = True
+                events.pop()
+            if events:
                 return events
         raise StopAsyncIteration
 
@@ -205,16 +209,21 @@ def api_base(url: str) -> str:
 
 
 @asynccontextmanager
-async def open_http(config: Config, url: str) -> AsyncIterator[EngineHttp]:
-    headers = {"User-Agent": "backstory", "Accept-Encoding": "identity"}
-    if config.engine_api_key:
-        headers["Authorization"] = f"Bearer {config.engine_api_key}"
-    headers["Content-Type"] = "application/json"
-    timeout = aiohttp.ClientTimeout(total=None, sock_connect=config.engine_connect_timeout_seconds)
+async def open_http(config: Config, url: str, secret: str | None) -> AsyncIterator[EngineHttp]:
+    """The secret is the engine's API key, where it wants one."""
+    headers = {
+        "Accept-Encoding": "identity",
+        "Content-Type": "application/json",
+        "User-Agent": "backstory",
+    }
+    if secret:
+        headers["Authorization"] = f"Bearer {secret}"
     async with aiohttp.ClientSession(
         connector=aiohttp.TCPConnector(limit=config.engine_connections_max),
         cookie_jar=aiohttp.DummyCookieJar(),  # a cookie would carry one user's state to another
         headers=headers,
-        timeout=timeout,
+        timeout=aiohttp.ClientTimeout(
+            total=None, sock_connect=config.engine_connect_timeout_seconds
+        ),
     ) as session:
-        yield EngineHttp(session, api_base(url), config)
+        yield EngineHttp(session, api_base(url), secret, config)

@@ -3,11 +3,9 @@
 from collections.abc import AsyncGenerator
 from typing import Any
 
-import msgspec
-
-from app.engine.failures import NOT_JSON, error_of_event
+from app.engine.decode import decode_models, decode_object
+from app.engine.failures import ended_early, error_of_event
 from app.engine.http import EngineHttp
-from app.engine.sse import DONE
 from app.engine.types import EngineModel, EngineRequest, Event
 from app.errors import EngineBroken
 
@@ -27,8 +25,6 @@ class ResponsesEngine:
         try:
             async for batch in answer:
                 for data in batch:
-                    if data == DONE:
-                        continue
                     event = self._event(data)
                     yield event
                     if event["type"] in TERMINAL_EVENTS:
@@ -58,40 +54,3 @@ def responses_body(request: EngineRequest) -> dict[str, Any]:
     if request.user is not None:
         body["user"] = request.user
     return {**body, "stream": True, "store": False}
-
-
-def ended_early() -> EngineBroken:
-    return EngineBroken("The engine ended its stream before its answer was complete.")
-
-
-_decoder = msgspec.json.Decoder(dict[str, Any])
-
-
-def decode_object(data: bytes) -> dict[str, Any]:
-    try:
-        return _decoder.decode(data)
-    except NOT_JSON:
-        raise EngineBroken("The engine sent an event that is not a JSON object.") from None
-
-
-class _Model(msgspec.Struct):
-    id: str
-    created: float | None = None
-    owned_by: str | None = None
-
-
-class _Models(msgspec.Struct):
-    data: list[_Model]
-
-
-def decode_models(body: bytes) -> list[EngineModel]:
-    try:
-        models = msgspec.json.decode(body, type=_Models).data
-    except NOT_JSON:
-        raise EngineBroken("The engine's list of models is not of OpenAI's shape.") from None
-    return [
-        EngineModel(
-            id=model.id, created=int(model.created or 0), owned_by=model.owned_by or "engine"
-        )
-        for model in models
-    ]

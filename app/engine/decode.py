@@ -1,0 +1,43 @@
+"""What an engine sends, decoded; whatever is not as it should be is EngineBroken."""
+
+from typing import Any
+
+import msgspec
+
+from app.engine.types import EngineModel
+from app.errors import EngineBroken
+
+NOT_JSON = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
+"""What decoding a stranger's bytes can raise."""
+
+_object_decoder = msgspec.json.Decoder(dict[str, Any])
+
+
+def decode_object(data: bytes) -> dict[str, Any]:
+    try:
+        return _object_decoder.decode(data)
+    except NOT_JSON:
+        raise EngineBroken("The engine sent an event that is not a JSON object.") from None
+
+
+class _Model(msgspec.Struct):
+    id: str
+    created: float | None = None
+    owned_by: str | None = None
+
+
+class _Models(msgspec.Struct):
+    data: list[_Model]
+
+
+def decode_models(body: bytes) -> list[EngineModel]:
+    try:
+        models = msgspec.json.decode(body, type=_Models).data
+    except NOT_JSON:
+        raise EngineBroken("The engine's list of models is not of OpenAI's shape.") from None
+    return [
+        EngineModel(
+            id=model.id, created=int(model.created or 0), owned_by=model.owned_by or "engine"
+        )
+        for model in models
+    ]
