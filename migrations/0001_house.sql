@@ -267,6 +267,17 @@ CREATE TABLE memory_sources (
 );
 CREATE INDEX memory_sources_by_source ON memory_sources (project_id, source_type, source_id);
 
+-- The terms of a text with their places; what lies behind a hundred thousand characters is not
+-- searched by words (a tsvector holds at most a megabyte).
+CREATE FUNCTION memory_terms(language text, content text) RETURNS tsvector
+LANGUAGE sql STABLE PARALLEL SAFE
+RETURN to_tsvector(language::regconfig, left(content, 100000));
+
+-- How many words a text has, those that are not searched left out.
+CREATE FUNCTION words_in(terms tsvector) RETURNS integer
+LANGUAGE sql STABLE PARALLEL SAFE
+RETURN (SELECT coalesce(sum(cardinality(positions)), 0)::integer FROM unnest(terms));
+
 -- What BM25 reads, all of it from the index: @@ would use no index under row security.
 CREATE TABLE memory_postings (
     project_id uuid NOT NULL,

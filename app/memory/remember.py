@@ -1,0 +1,127 @@
+"""Remembering: durable and found by words when the transaction commits; vectors follow."""
+
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+import msgspec
+
+from app.db.sql import Connection
+from app.errors import Conflict
+from app.ids import MemoryId, ProjectId, UserId
+from app.jobs.outbox import enqueue
+from app.memory import queries
+from app.memory.types import NewMemory, StoredMemory
+from app.memory.unindex import unindex
+
+EMBED_BATCH_MAX = 32
+"""Memories a row of the outbox: small enough that a lease outlasts the embedding."""
+
+ATTEMPTS = 3
+
+COMPARED = [
+    name
+    for name in NewMemory.__struct_fields__
+    if name not in ("memory_id", "occurred_at", "language", "sources")
+]
+"""What makes a memory that comes again under its external id a new version of it."""
+
+
+async def remember(
+    conn: Connection, project: ProjectId, memories: Sequence[NewMemory]
+) -> list[MemoryId]:
+    """The ids, in the order given. After the commit, wake the topic `embed_memories`.
+
+    Idempotent: a `memory_id` that is known is left as it is; an `external_id` that its user
+    already has gives the stored memory's id, and where what is said has changed, the new version
+    replaces the old under that id.
+    """
+    clean = [_without_nul(memory) for memory in memories]
+    ids: dict[MemoryId, MemoryId] = {}
+    changed: dict[MemoryId, UserId] = {}
+    left: Sequence[NewMemory] = clean
+    for _ in range(ATTEMPTS):
+        left = await _remember_or_find(conn, project, left, ids, changed)
+        if not left:
+            await _enqueue_embedding(conn, project, changed)
+            return [ids[memory.memory_id] for memory in clean]
+    raise Conflict("These memories are being written and deleted by others: try again.")
+
+
+async def _remember_or_find(
+    conn: Connection,
+    project: ProjectId,
+    memories: Sequence[NewMemory],
+    ids: dict[MemoryId, MemoryId],
+    changed: dict[MemoryId, UserId],
+) -> list[NewMemory]:
+    """Fills `ids` and `changed`; gives the memories that were known, but gone when looked at."""
+    new = await queries.insert_memories(conn, project, memories)
+    left = []
+    for memory in memories:
+        if memory.memory_id in new:
+            changed[memory.memory_id] = memory.user_id
+        elif memory.external_id is not None:
+            stored = await queries.lock_memory_by_external_id(
+                conn, project, memory.user_id, memory.external_id
+            )
+            if stored is None:
+                left.append(memory)
+                continue
+            if differs(memory, stored):
+                await _replace(conn, project, stored.memory_id, memory)
+                changed[stored.memory_id] = memory.user_id
+            ids[memory.memory_id] = stored.memory_id
+            continue
+        ids[memory.memory_id] = memory.memory_id
+    return left
+
+
+def differs(memory: NewMemory, stored: StoredMemory) -> bool:
+    return any(getattr(memory, name) != getattr(stored, name) for name in COMPARED)
+
+
+async def _replace(
+    conn: Connection, project: ProjectId, memory_id: MemoryId, memory: NewMemory
+) -> None:
+    await unindex(conn, project, [memory_id])
+    await queries.update_memory(conn, project, memory_id, memory)
+    await queries.index_memories(conn, project, [memory_id])
+
+
+async def _enqueue_embedding(
+    conn: Connection, project: ProjectId, changed: dict[MemoryId, UserId]
+) -> None:
+    by_user: dict[UserId, list[MemoryId]] = defaultdict(list)
+    for memory_id, user in changed.items():
+        by_user[user].append(memory_id)
+    for user, ids in by_user.items():
+        for batch in _batches(ids):
+            subject = batch[0] if len(batch) == 1 else None
+            payload = {"memories": [memory_id.hex for memory_id in batch]}
+            await enqueue(conn, project, "embed_memories", user, subject, payload)
+
+
+def _batches(ids: list[MemoryId]) -> Iterable[list[MemoryId]]:
+    for start in range(0, len(ids), EMBED_BATCH_MAX):
+        yield ids[start : start + EMBED_BATCH_MAX]
+
+
+def _without_nul(memory: NewMemory) -> NewMemory:
+    """Postgres' text takes every character but NUL: it becomes U+FFFD, wherever it stands."""
+    values = {
+        name: clean
+        for name, value in msgspec.structs.asdict(memory).items()
+        if (clean := _cleaned(value)) is not value
+    }
+    return msgspec.structs.replace(memory, **values) if values else memory
+
+
+def _cleaned(value: Any) -> Any:
+    if isinstance(value, str):
+        return value.replace("\x00", "\ufffd") if "\x00" in value else value
+    if isinstance(value, dict):
+        return {_cleaned(key): _cleaned(item) for key, item in value.items()} if value else value
+    if isinstance(value, list):
+        return [_cleaned(item) for item in value]
+    return value
