@@ -1,6 +1,7 @@
 """The way to an engine over HTTP: one pool of connections, time limits, errors translated."""
 
 import asyncio
+import os
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
@@ -17,7 +18,7 @@ from app.errors import EngineBroken, EngineError, EngineTimeout, EngineUnreachab
 
 ERROR_BODY_BYTES_MAX = 64 * 2**10
 CONNECT_ATTEMPTS = 2
-RETRY_WAIT_SECONDS = 0.05
+RETRY_WAIT_SECONDS = 0.02
 
 END_WAIT_SECONDS = 0.1
 """How long a finished stream may take to end its body, so that its connection is used again."""
@@ -47,13 +48,14 @@ class EngineHttp:
             async with asyncio.timeout(limit):
                 answer = await self._send("GET", path, None)
                 try:
-                    return await self._whole_body(answer)
+                    body = await _read(answer, self._config.engine_event_bytes_max)
                 finally:
                     answer.close()
         except TimeoutError:
             raise EngineTimeout(f"The engine did not answer within {limit:g} s.") from None
         except aiohttp.ClientError:
             raise EngineBroken("The connection to the engine broke off.") from None
+        return body
 
     async def stream(self, path: str, body: dict[str, Any]) -> "EventStream":
         """Posts the body; the answer's stream has begun, and is the caller's to close."""
@@ -99,21 +101,12 @@ class EngineHttp:
 
     async def _refusal(self, answer: aiohttp.ClientResponse) -> EngineError:
         try:
-            body = await answer.content.read(ERROR_BODY_BYTES_MAX)
-        except aiohttp.ClientError:
+            body = await _read(answer, ERROR_BODY_BYTES_MAX)
+        except (aiohttp.ClientError, EngineBroken):
             body = b""
         finally:
             answer.close()
         return error_of_status(answer.status, answer.headers, body, self.secret)
-
-    async def _whole_body(self, answer: aiohttp.ClientResponse) -> bytes:
-        limit = self._config.engine_event_bytes_max
-        body = bytearray()
-        async for chunk in answer.content.iter_any():
-            body += chunk
-            if len(body) > limit:
-                raise EngineBroken(f"The engine's answer is larger than {limit} bytes.")
-        return bytes(body)
 
 
 class EventStream:
@@ -192,10 +185,24 @@ class _Clock:
         return EngineTimeout(f"The engine {self._what} within {self._limit:g} s.")
 
 
+async def _read(answer: aiohttp.ClientResponse, bytes_max: int) -> bytes:
+    body = bytearray()
+    async for chunk in answer.content.iter_any():
+        body += chunk
+        if len(body) > bytes_max:
+            raise EngineBroken(f"The engine's answer is larger than {bytes_max} bytes.")
+    return bytes(body)
+
+
 def _reason(error: aiohttp.ClientError) -> str:
-    if isinstance(error, aiohttp.ClientConnectorError):
-        return error.os_error.strerror or type(error.os_error).__name__
-    return "it closed the connection"
+    """Without the engine's address, which is no client's business."""
+    if isinstance(error, aiohttp.ClientConnectorDNSError):
+        return "its name cannot be resolved"
+    if isinstance(error, aiohttp.ClientSSLError):
+        return "its certificate is not trusted"
+    if isinstance(error, aiohttp.ClientConnectorError) and error.os_error.errno:
+        return os.strerror(error.os_error.errno).lower()
+    return "the connection was lost"
 
 
 def api_base(url: str) -> str:
@@ -209,8 +216,13 @@ def api_base(url: str) -> str:
 
 
 @asynccontextmanager
-async def open_http(config: Config, url: str, secret: str | None) -> AsyncIterator[EngineHttp]:
+async def open_http(
+    config: Config, url: str, secret: str | None, *, reuse_connections: bool = True
+) -> AsyncIterator[EngineHttp]:
     """The secret is the engine's API key, where it wants one."""
+    connector = aiohttp.TCPConnector(
+        limit=config.engine_connections_max, force_close=not reuse_connections
+    )
     headers = {
         "Accept-Encoding": "identity",
         "Content-Type": "application/json",
@@ -219,7 +231,7 @@ async def open_http(config: Config, url: str, secret: str | None) -> AsyncIterat
     if secret:
         headers["Authorization"] = f"Bearer {secret}"
     async with aiohttp.ClientSession(
-        connector=aiohttp.TCPConnector(limit=config.engine_connections_max),
+        connector=connector,
         cookie_jar=aiohttp.DummyCookieJar(),  # a cookie would carry one user's state to another
         headers=headers,
         timeout=aiohttp.ClientTimeout(

@@ -1,0 +1,59 @@
+"""The bundled engine: a small model that makes every example run, where no engine is configured.
+
+It is asked for chat completions, since llama.cpp's own `/v1/responses` calls an answer that was
+cut off at `max_output_tokens` completed, and its events name no output index.
+"""
+
+from collections.abc import AsyncGenerator, Iterator
+from contextlib import aclosing
+
+from app.engine.chat_engine import ChatEngine
+from app.engine.http import EngineHttp
+from app.engine.local_server import MODEL
+from app.engine.types import EngineModel, EngineRequest, Event, Item
+from app.errors import EngineRefused
+
+MODELS = (MODEL, "@oi/beta")
+"""OpenInfer's name too, so that its examples run as they stand."""
+
+
+class LocalEngine:
+    name = "local"
+
+    def __init__(self, http: EngineHttp) -> None:
+        self._chat = ChatEngine(http)
+
+    async def stream(self, request: EngineRequest) -> AsyncGenerator[Event]:
+        _check(request)
+        async with aclosing(self._chat.stream(request)) as events:
+            async for event in events:
+                yield event
+
+    async def models(self) -> list[EngineModel]:
+        """The names that it answers to, once it answers."""
+        await self._chat.models()
+        return [EngineModel(id=name, owned_by="backstory") for name in MODELS]
+
+
+def _check(request: EngineRequest) -> None:
+    if request.model not in MODELS:
+        raise EngineRefused(
+            f"The requested model '{request.model}' does not exist.",
+            status=400,
+            param="model",
+            code="model_not_found",
+        )
+    if any(part.get("type") == "input_image" for part in _parts(request.input)):
+        raise EngineRefused(
+            "The local engine cannot see images: configure an engine that can.",
+            status=400,
+            param="input",
+            code="unsupported_image",
+        )
+
+
+def _parts(items: list[Item]) -> Iterator[Item]:
+    for item in items:
+        for content in (item.get("content"), item.get("output")):
+            if isinstance(content, list):
+                yield from content
