@@ -52,6 +52,7 @@ class Config(msgspec.Struct, frozen=True, kw_only=True):
     local_engine_threads: Positive = 2
     local_engine_context_tokens: Positive = 4096
     local_engine_slots: Positive = 2
+    local_engine_url: str | None = None  # set by `serve`, for its workers
 
     # Embedder
     embedding_model: str = "all-MiniLM-L6-v2"
@@ -114,6 +115,16 @@ def read_config(environ: Mapping[str, str], **overrides: object) -> Config:
         )
     values.update({name: value for name, value in overrides.items() if value is not None})
     return _convert(values)
+
+
+def environ_of(config: Config) -> dict[str, str]:
+    """The variables that read_config makes the same Config of: how workers get it."""
+    values = msgspec.structs.asdict(config)
+    return {
+        f"BACKSTORY_{name.upper()}": str(value)
+        for name, value in values.items()
+        if value is not None
+    }
 
 
 def _openinfer(environ: Mapping[str, str]) -> dict[str, object]:

@@ -62,7 +62,7 @@ class ChildProcess:
 
     def start(self) -> None:
         """A session of its own keeps a terminal's Ctrl-C from it: it is stopped in order."""
-        environ = os.environ | self._environ | {PARENT_VARIABLE: str(os.getpid())}
+        environ = _environ_without_secrets() | self._environ | {PARENT_VARIABLE: str(os.getpid())}
         with open_log(self.log_path) as log:
             self._process = subprocess.Popen(  # noqa: S603
                 self._command,
@@ -96,6 +96,12 @@ class ChildProcess:
 
     def log_tail(self) -> str:
         return log_tail(self.log_path)
+
+
+def _environ_without_secrets() -> dict[str, str]:
+    """What a child needs of our settings it is given: keys and URLs are none of its business."""
+    ours = ("BACKSTORY_", "OPENINFER_")
+    return {name: value for name, value in os.environ.items() if not name.startswith(ours)}
 
 
 def open_log(path: Path) -> BinaryIO:

@@ -51,6 +51,8 @@ QUIET_SECONDS_MAX = 2.0
 class EmbeddedPostgres:
     """The server of one data directory. One process at a time may hold it: `serve` locks."""
 
+    name = "Postgres"
+
     def __init__(self, data_dir: Path, say: Callable[[str], None] = lambda _: None) -> None:
         self.data_dir = data_dir.resolve()
         self.pgdata = self.data_dir / "postgres"
