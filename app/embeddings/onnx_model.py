@@ -110,6 +110,6 @@ def _mean(hidden: Vectors, mask: TokenIds) -> Vectors:
 
 
 def _normalize(vectors: Vectors) -> Vectors:
-    lengths: Vectors = np.linalg.norm(vectors, axis=1, keepdims=True)
-    unit: Vectors = vectors / np.maximum(lengths, np.float32(1e-12))
-    return unit
+    lengths = np.linalg.norm(vectors, axis=1, keepdims=True)
+    nonzero: Vectors = np.maximum(lengths, np.float32(1e-12))
+    return vectors / nonzero

@@ -33,24 +33,17 @@ LOADED_POLL_SECONDS = 0.05
 class ProcessEmbedder:
     """One connection, shared by all callers, opened when it is needed and opened again.
 
-    Belongs to one event loop.
+    Belongs to one event loop. `dimensions` is 0 until the embedder has answered once.
     """
 
     def __init__(self, socket: Path, model: str, timeout_seconds: float) -> None:
         self.model = model
+        self.dimensions = 0
         self._socket = socket
         self._timeout_seconds = timeout_seconds
-        self._dimensions = 0
         self._ids = itertools.count(1)
         self._opening = asyncio.Lock()
         self._connection: _Connection | None = None
-
-    @property
-    def dimensions(self) -> int:
-        """Raises Unavailable until the embedder has answered once."""
-        if not self._dimensions:
-            raise Unavailable("The embedder has not loaded its model yet.")
-        return self._dimensions
 
     async def embed(self, texts: Sequence[str], lane: Lane) -> Vectors:
         """Many texts go in pieces one after another; the timeout is for each piece."""
@@ -59,14 +52,14 @@ class ProcessEmbedder:
             for start in range(0, len(texts), TEXTS_MAX)
         ]
         if not pieces:
-            return np.zeros((0, self._dimensions), dtype=np.float32)
+            return np.zeros((0, self.dimensions), dtype=np.float32)
         return np.concatenate(pieces) if len(pieces) > 1 else pieces[0]
 
     async def status(self) -> Status:
         """Raises Unavailable where no embedder process answers."""
         reply = await self._ask(Hello(next(self._ids)))
         assert isinstance(reply, Status)
-        self._dimensions = reply.dimensions or self._dimensions
+        self.dimensions = reply.dimensions or self.dimensions
         return reply
 
     async def wait_loaded(self, timeout_seconds: float) -> Status:
@@ -87,7 +80,7 @@ class ProcessEmbedder:
         cut = [text[:TEXT_CHARS_MAX] for text in texts]
         reply = await self._ask(Embed(next(self._ids), lane, cut))
         assert isinstance(reply, Embedded)
-        self._dimensions = reply.dimensions
+        self.dimensions = reply.dimensions
         vectors = np.frombuffer(reply.vectors, dtype="<f4")
         return vectors.reshape(len(texts), reply.dimensions)
 
@@ -165,3 +158,12 @@ class _Connection:
         for answer in self._waiting.values():
             if not answer.done():
                 answer.set_exception(EOFError("the embedder process went"))
+
+
+@asynccontextmanager
+async def open_embedder(socket: Path, config: Config) -> AsyncIterator[ProcessEmbedder]:
+    embedder = ProcessEmbedder(socket, config.embedding_model, config.embedder_timeout_seconds)
+    try:
+        yield embedder
+    finally:
+        await embedder.close()

@@ -8,11 +8,14 @@ from concurrent.futures import ThreadPoolExecutor
 import structlog
 
 from app.embeddings.batches import Backlog, Job, Limits, Place
-from app.embeddings.model import TextModel
+from app.embeddings.model import TextModel, Tokens
 from app.embeddings.types import Lane, Vectors
 
 LOAD_RETRY_SECONDS = 60.0
 """A hub may be reachable later; a folder may have been put in its place."""
+
+TOKENIZED_IN_PLACE_CHARS_MAX = 2000
+"""As long as a change of threads takes; longer texts would hold up the other requests."""
 
 log = structlog.get_logger()
 
@@ -49,8 +52,7 @@ class Worker:
         if self.model is None:
             raise NotLoaded(self.load_error or "The embedder is loading its model.")
         with self.backlog.admitted(lane, len(texts)):
-            tokens = await asyncio.to_thread(self.model.tokenize, texts, lane)
-            job = Job(lane, tokens, self.model.dimensions)
+            job = Job(lane, await _tokenize(self.model, texts, lane), self.model.dimensions)
             self.backlog.add(job)
             self._added.set()
             try:
@@ -77,6 +79,12 @@ class Worker:
             self._added.clear()
             await self._added.wait()
         return batch
+
+
+async def _tokenize(model: TextModel, texts: Sequence[str], lane: Lane) -> list[Tokens]:
+    if sum(map(len, texts)) <= TOKENIZED_IN_PLACE_CHARS_MAX:
+        return model.tokenize(texts, lane)
+    return await asyncio.to_thread(model.tokenize, texts, lane)
 
 
 def _embed(model: TextModel, batch: Sequence[Place]) -> Vectors:

@@ -1,12 +1,15 @@
 """The real embedder process, started once for all tests that want meaning."""
 
+import warnings
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from app.config import Config
 from app.embeddings.embedder_process import EmbedderProcess
+from app.embeddings.model import DEFAULT_MODEL
 from app.embeddings.process_embedder import ProcessEmbedder
 
 LOADED_TIMEOUT_SECONDS = 120.0
@@ -36,3 +39,12 @@ async def process_embedder(embedder_process: EmbedderProcess) -> AsyncIterator[P
     await embedder.wait_loaded(LOADED_TIMEOUT_SECONDS)
     yield embedder
     await embedder.close()
+
+
+@pytest.fixture(scope="session")
+def sentence_transformer() -> Any:
+    """The default model as sentence-transformers runs it, to compare with. Takes seconds."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # theirs, while importing
+        from app.embeddings.torch_model import load_sentence_transformer
+    return load_sentence_transformer(DEFAULT_MODEL)
