@@ -6,11 +6,14 @@ import signal
 import subprocess
 import sys
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import BinaryIO
 
 PR_SET_PDEATHSIG = 1
 PARENT_VARIABLE = "BACKSTORY_PARENT_PID"
+DRAIN_SIGNAL = signal.SIGURG
+"""Tells a worker to end its streams before granian waits for them. Ignored by default."""
 LOG_BYTES_MAX = 16 * 2**20
 
 
@@ -92,10 +95,17 @@ class ChildProcess:
         except subprocess.TimeoutExpired:
             self._process.kill()
             self._process.wait()
+        _end_group(self._process.pid)
         self._process = None
 
     def log_tail(self) -> str:
         return log_tail(self.log_path)
+
+
+def _end_group(leader: int) -> None:
+    """What a child started itself may still be loading, and not watch its parent yet."""
+    with suppress(ProcessLookupError):
+        os.killpg(leader, signal.SIGKILL)
 
 
 def _environ_without_secrets() -> dict[str, str]:

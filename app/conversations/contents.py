@@ -106,13 +106,16 @@ def _without_empties(part: dict[str, Any]) -> dict[str, Any]:
 
 def shown(item_id: ItemId, status: str, body: Item) -> Item:
     """An item as the API gives it."""
-    item = dict(body)
-    item["id"] = item_id_text(item_id, body["type"])
-    if body["type"] != "message" or "status" not in body:
-        item["status"] = status
-    if body["type"] == "message" and isinstance(body.get("content"), list):
-        item["content"] = [_completed_part(part) for part in body["content"]]
-    return item
+    return with_parts_complete(
+        {**body, "id": item_id_text(item_id, body["type"]), "status": status}
+    )
+
+
+def with_parts_complete(item: Item) -> Item:
+    """An output message whose texts have their annotations and logprobs, if empty ones."""
+    if item.get("type") != "message" or not isinstance(item.get("content"), list):
+        return item
+    return {**item, "content": [_completed_part(part) for part in item["content"]]}
 
 
 def item_id_text(item_id: ItemId, type_: str) -> str:

@@ -13,7 +13,7 @@ from pgvector.asyncpg import register_vector
 
 from app.config import Config
 from app.db.sql import Connection
-from app.errors import Unavailable
+from app.errors import StartError, Unavailable
 from app.ids import ProjectId, UserId
 
 AWAY = (
@@ -141,3 +141,19 @@ async def _set_codecs(conn: Any) -> None:
         decoder=lambda data: msgspec.json.decode(data[1:]),
     )
     await register_vector(conn)
+
+
+async def check_role(database: Database) -> None:
+    """As a superuser, or with BYPASSRLS, the walls between projects would not stand.
+
+    Raises StartError.
+    """
+    async with database.across() as conn:
+        passes = await conn.fetchval(
+            "SELECT rolsuper OR rolbypassrls FROM pg_roles WHERE rolname = current_user"
+        )
+    if passes:
+        raise StartError(
+            "The database role of BACKSTORY_DATABASE_URL passes row security (it is a superuser "
+            "or has BYPASSRLS): use the role backstory_service."
+        )

@@ -2,13 +2,14 @@
 
 import asyncio
 import itertools
-from collections.abc import Sequence
-from contextlib import suppress
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 
 import msgspec
 import numpy as np
 
+from app.config import Config
 from app.embeddings.frames import (
     TEXT_CHARS_MAX,
     TEXTS_MAX,

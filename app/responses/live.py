@@ -1,7 +1,7 @@
 """The events of a response that is being made, read by any number of clients at once."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 from typing import Generic, TypeVar
 
 T = TypeVar("T")
@@ -27,8 +27,8 @@ class Log(Generic[T]):
             self.error = error
             self._wake()
 
-    async def follow(self, start: int = 0) -> AsyncIterator[list[T]]:
-        """All entries from `start`, those that are there together; raises the log's error."""
+    async def follow(self, start: int = 0) -> AsyncGenerator[list[T]]:
+        """All entries from `start`, those that are there together; then the log's error, if any."""
         self.readers += 1
         try:
             while True:

@@ -1,6 +1,6 @@
 """A response: what is asked, what is stored."""
 
-from collections.abc import Mapping
+from collections.abc import Callable
 from datetime import datetime
 from typing import Annotated, Any, Literal
 from uuid import UUID
@@ -10,7 +10,7 @@ from msgspec import Meta
 
 from app.cache.types import CacheControl
 from app.engine.types import Item
-from app.ids import ConversationId, ResponseId, UserId
+from app.ids import ConversationId, ResponseId, TurnId, UserId
 from app.usage.types import RequestRecord
 from app.web.idempotency import Claim
 from app.web.principal import Caller
@@ -79,7 +79,10 @@ class Call(msgspec.Struct, kw_only=True):
     caller: Caller
     request: CreateRequest
     record: RequestRecord
+    take_record: Callable[[], None]
+    """Called when the response begins: from then on its run writes the record."""
     started: float
+    """Of time.perf_counter."""
     claim: Claim | None = None
 
 
@@ -103,6 +106,11 @@ class StoredResponse(msgspec.Struct, frozen=True):
     output_position: int
     end_position: int
 
+    @property
+    def turn_id(self) -> TurnId:
+        """A response and its turn have the same UUID."""
+        return TurnId(self.response_id)
+
 
 class StoredLog(msgspec.Struct, frozen=True):
     events: bytes
@@ -112,6 +120,3 @@ class DeletedResponse(msgspec.Struct, frozen=True, kw_only=True):
     id: str
     object: Literal["response"] = "response"
     deleted: bool = True
-
-
-Headers = Mapping[str, str]

@@ -59,20 +59,22 @@ class RequestLog:
             async with self._database.tenant(project) as conn:
                 await queries.insert_requests(conn, records)
 
-    async def observe(self, message: Message, scope: Scope) -> None:
-        """A `before_send` hook: notes the status, and adds the record when the answer is sent.
 
-        A record that is marked `owned` is written by the one that owns it.
-        """
-        state = scope.setdefault("state", {})
-        if message["type"] == "http.response.start":
-            state["status"] = message["status"]
-        elif message["type"] == "http.response.body" and not message.get("more_body"):
-            record = None if state.get("record_owned") else record_of(scope)
-            if record is not None:
-                record.status = state.get("status", 500)
-                record.total_ms = elapsed_ms(scope)
-                self.add(record)
+async def observe(message: Message, scope: Scope) -> None:
+    """A `before_send` hook: notes the status, and adds the record when the answer is sent.
+
+    A record that was disowned is written by the one that has it.
+    """
+    state = scope.setdefault("state", {})
+    if message["type"] == "http.response.start":
+        state["status"] = message["status"]
+    elif message["type"] == "http.response.body" and not message.get("more_body"):
+        record = None if state.get("record_owned") else record_of(scope)
+        if record is not None:
+            record.status = state.get("status", 500)
+            record.total_ms = elapsed_ms(scope)
+            request_log: RequestLog = scope["app"].state["request_log"]
+            request_log.add(record)
 
 
 def record_of(scope: Scope) -> RequestRecord | None:
@@ -87,12 +89,9 @@ def record_of(scope: Scope) -> RequestRecord | None:
     return record
 
 
-def own_record(scope: Scope) -> RequestRecord:
-    """The record, to be written by the caller: with its turn, or when its stream has ended."""
-    record = record_of(scope)
-    assert record is not None
+def disown(scope: Scope) -> None:
+    """From here on somebody else writes the record: with its turn, or when its stream ends."""
     scope["state"]["record_owned"] = True
-    return record
 
 
 def elapsed_ms(scope: Scope) -> float:

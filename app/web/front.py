@@ -18,18 +18,19 @@ Authenticate = Callable[[str], Awaitable[Principal]]
 
 
 class FrontDoor(ASGIMiddleware):
-    """Lets in whom a route's `opt` lets in (see `guarded`); the principal goes to scope["auth"]."""
+    """Lets in whom a route's `opt` lets in (see `guarded`); the principal goes to scope["auth"].
+
+    How a token is known is the state's `authenticate`, an Authenticate.
+    """
 
     scopes = (ScopeType.HTTP,)
-
-    def __init__(self, authenticate: Authenticate) -> None:
-        self._authenticate = authenticate
 
     async def handle(self, scope: Scope, receive: Receive, send: Send, next_app: ASGIApp) -> None:
         visit(scope)
         opt = scope["route_handler"].opt
         if opt.get("access", Access.KEY) is not Access.PUBLIC:
-            principal = await self._authenticate(bearer_token(scope))
+            authenticate: Authenticate = scope["app"].state["authenticate"]
+            principal = await authenticate(bearer_token(scope))
             scope["auth"] = principal
             _check_scope(principal, opt)
         await next_app(scope, receive, send)

@@ -120,7 +120,7 @@ async def held(database: Database, claim: Claim | None) -> AsyncIterator[None]:
     finally:
         renewal.cancel()
         await asyncio.gather(renewal, return_exceptions=True)
-        await _release(database, claim)
+        await release(database, claim)
 
 
 async def keep_reply(conn: Connection, claim: Claim, status: int, reply: Any) -> None:
@@ -140,7 +140,7 @@ async def _renew_forever(database: Database, claim: Claim) -> None:
             continue
 
 
-async def _release(database: Database, claim: Claim) -> None:
+async def release(database: Database, claim: Claim) -> None:
     try:
         async with database.tenant(claim.principal.project) as conn:
             await _release_key.run(conn, **claim.where, claim_id=claim.claim_id)

@@ -1,0 +1,23 @@
+"""DELETE of what others derive from."""
+
+from typing import Any
+
+from litestar import Request, delete
+
+from app.db.database import Database
+from app.erasure.forget_turn import forget_response
+from app.identity.users import Users
+from app.responses.types import DeletedResponse
+from app.web.principal import USER_HEADER, Access, Scope, guarded
+
+
+@delete("/v1/responses/{response_id:str}", opt=guarded(Access.KEY, Scope.ENGINE), status_code=200)
+async def delete_response(
+    request: Request[Any, Any, Any], response_id: str, database: Database, users: Users
+) -> DeletedResponse:
+    caller = await users.caller(request.auth, request.headers.get(USER_HEADER))
+    await forget_response(database, caller, response_id)
+    return DeletedResponse(id=response_id)
+
+
+ROUTES = [delete_response]

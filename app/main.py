@@ -1,0 +1,156 @@
+"""Where all parts are put together: the application and its lifespan."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, closing
+from typing import Any
+
+from litestar import Litestar
+from litestar.datastructures import State
+from litestar.di import Provide
+
+from app import health
+from app.config import Config
+from app.db.database import Database, check_role, open_database
+from app.docs import OPENAPI
+from app.embeddings.embedder_process import embedder_socket
+from app.embeddings.process_embedder import open_embedder
+from app.embeddings.types import Embedder
+from app.engine.open import open_engine
+from app.erasure import routes as erasure_routes
+from app.errors import StartError
+from app.identity.authenticate import Authenticator
+from app.identity.users import Users
+from app.jobs.runner import JobRunner, open_job_runner
+from app.log import set_up_log
+from app.memory import routes as memory_routes
+from app.memory.embed import embed_handler
+from app.processes import DRAIN_SIGNAL
+from app.responses import routes as responses_routes
+from app.responses.flights import Flights
+from app.responses.idempotent import Running
+from app.responses.parts import Keys, Parts
+from app.responses.remember_turn import turn_handler
+from app.responses.run import Runs
+from app.settings.read import SettingsReader
+from app.usage import routes as usage_routes
+from app.usage.record import observe, open_request_log
+from app.vault import Vault, read_secret_key
+from app.web.errors import EXCEPTION_HANDLERS
+from app.web.front import FrontDoor, add_request_id
+
+ROUTES: list[Any] = [
+    *health.ROUTES,
+    *responses_routes.ROUTES,
+    *erasure_routes.ROUTES,
+    *memory_routes.ROUTES,
+    *usage_routes.ROUTES,
+]
+PROVIDED = (
+    "config",
+    "database",
+    "users",
+    "embedder",
+    "jobs",
+    "parts",
+    "running",
+    "runs",
+    "request_log",
+)
+"""What handlers may ask for by name: set in the state by the lifespan."""
+
+
+def create_app(config: Config) -> Litestar:
+    """Raises StartError where the configuration is not enough to serve."""
+    if config.database_url is None or config.secret_key is None:
+        raise StartError(
+            "BACKSTORY_DATABASE_URL and BACKSTORY_SECRET_KEY are needed; "
+            "'backstory serve' makes both where there are none."
+        )
+    set_up_log(config.log_level)
+
+    def lifespan(app: Litestar) -> AbstractAsyncContextManager[None]:
+        return _lifespan(app, config)
+
+    return Litestar(
+        route_handlers=ROUTES,
+        lifespan=[lifespan],
+        middleware=[FrontDoor()],
+        before_send=[add_request_id, observe],
+        exception_handlers=EXCEPTION_HANDLERS,
+        dependencies={name: _from_state(name) for name in PROVIDED},
+        request_max_body_size=config.body_bytes_max,
+        openapi_config=OPENAPI,
+    )
+
+
+def _from_state(name: str) -> Provide:
+    def get(state: State) -> Any:
+        return state[name]
+
+    return Provide(get, sync_to_thread=False)
+
+
+@asynccontextmanager
+async def _lifespan(app: Litestar, config: Config) -> AsyncIterator[None]:
+    assert config.database_url is not None
+    assert config.secret_key is not None
+    vault = Vault(read_secret_key(config.secret_key))
+    socket = embedder_socket(config.data_dir)
+    async with (
+        open_database(config.database_url, config) as database,
+        open_engine(config) as engine,
+        open_embedder(socket, config) as embedder,
+        open_request_log(database, config) as request_log,
+        open_job_runner(database, config) as jobs,
+    ):
+        await check_role(database)
+        runs = Runs(config.running_responses_max)
+        parts = Parts(
+            config=config,
+            keys=Keys(vault.derive("contents"), vault.derive("cache"), vault.derive("users")),
+            database=database,
+            engine=engine,
+            embedder=embedder,
+            settings=SettingsReader(database, config.settings_ttl_seconds),
+            jobs=jobs,
+            request_log=request_log,
+            runs=runs,
+            flights=Flights(),
+        )
+        _serve_jobs(jobs, database, embedder)
+        app.state.update(
+            config=config,
+            database=database,
+            users=Users(database, config.principal_ttl_seconds),
+            embedder=embedder,
+            jobs=jobs,
+            parts=parts,
+            running=Running(),
+            runs=runs,
+            request_log=request_log,
+            authenticate=Authenticator(database, config.principal_ttl_seconds),
+        )
+        with closing(_DrainOnSignal(runs, config.drain_seconds)):
+            yield
+        await runs.drain(config.drain_seconds)
+
+
+def _serve_jobs(jobs: JobRunner, database: Database, embedder: Embedder) -> None:
+    jobs.serve("remember_turn", turn_handler(database, jobs))
+    jobs.serve("embed_memories", embed_handler(database, embedder))
+
+
+class _DrainOnSignal:
+    """Granian waits for streams to end by themselves: told by the signal, we see to it."""
+
+    def __init__(self, runs: Runs, seconds: float) -> None:
+        self._loop = asyncio.get_running_loop()
+        self._task: asyncio.Task[None] | None = None
+        self._loop.add_signal_handler(DRAIN_SIGNAL, self._drain, runs, seconds)
+
+    def _drain(self, runs: Runs, seconds: float) -> None:
+        self._task = asyncio.create_task(runs.drain(seconds))
+
+    def close(self) -> None:
+        self._loop.remove_signal_handler(DRAIN_SIGNAL)

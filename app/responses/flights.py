@@ -1,0 +1,57 @@
+"""Identical calls at once: one reaches the engine, the others read along."""
+
+import asyncio
+from collections.abc import AsyncGenerator, Callable, Hashable
+from contextlib import aclosing
+
+from app.engine.types import Event
+from app.responses.live import Log
+
+
+class Flight:
+    """One engine call and its readers. It ends early when the last of them goes."""
+
+    def __init__(self, events: AsyncGenerator[Event]) -> None:
+        self._log: Log[Event] = Log()
+        self._task = asyncio.create_task(self._pump(events))
+
+    async def follow(self) -> AsyncGenerator[Event]:
+        try:
+            async with aclosing(self._log.follow()) as batches:
+                async for batch in batches:
+                    for event in batch:
+                        yield event
+        finally:
+            if not self._log.readers and not self._log.closed:
+                self._task.cancel()
+
+    async def _pump(self, events: AsyncGenerator[Event]) -> None:
+        try:
+            async for event in events:
+                self._log.append(event)
+        except BaseException as error:
+            self._log.close(error)
+            if isinstance(error, asyncio.CancelledError):
+                raise
+        else:
+            self._log.close()
+
+
+class Flights:
+    """The calls on their way, by cache key. A flight leaves when its output can be found stored."""
+
+    def __init__(self) -> None:
+        self._flights: dict[Hashable, Flight] = {}
+
+    def join(
+        self, key: Hashable, depart: Callable[[], AsyncGenerator[Event]]
+    ) -> tuple[Flight, bool]:
+        """The flight under this key, and whether it began just now."""
+        if flight := self._flights.get(key):
+            return flight, False
+        flight = self._flights[key] = Flight(depart())
+        return flight, True
+
+    def land(self, key: Hashable, flight: Flight) -> None:
+        if self._flights.get(key) is flight:
+            del self._flights[key]

@@ -1,0 +1,34 @@
+"""What the road of a response is built of; put together in main.py."""
+
+import msgspec
+
+from app.config import Config
+from app.db.database import Database
+from app.embeddings.types import Embedder
+from app.engine.types import Engine
+from app.jobs.runner import JobRunner
+from app.responses.flights import Flights
+from app.responses.run import Runs
+from app.settings.read import SettingsReader
+from app.usage.record import RequestLog
+
+
+class Keys(msgspec.Struct, frozen=True):
+    """Derived from the installation's secret, one for each purpose."""
+
+    contents: bytes
+    cache: bytes
+    users: bytes
+
+
+class Parts(msgspec.Struct, frozen=True):
+    config: Config
+    keys: Keys
+    database: Database
+    engine: Engine
+    embedder: Embedder
+    settings: SettingsReader
+    jobs: JobRunner
+    request_log: RequestLog
+    runs: Runs
+    flights: Flights

@@ -1,0 +1,75 @@
+"""From the outbox: what was said in a turn becomes memories of kind `message`."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from app.conversations import turns
+from app.conversations.types import StoredItem, Turn
+from app.db.database import Database
+from app.db.sql import Connection
+from app.ids import MemoryId, TurnId, created_at
+from app.jobs.outbox import done
+from app.jobs.runner import JobRunner
+from app.jobs.types import Handler, Job
+from app.memory.remember import remember
+from app.memory.types import NewMemory, SourceKey
+
+SAID_BY = {"user": "user", "assistant": "assistant"}
+TEXT_PARTS = frozenset({"input_text", "output_text"})
+
+
+def turn_handler(database: Database, jobs: JobRunner) -> Handler:
+    async def handle(batch: Sequence[Job]) -> None:
+        for job in batch:
+            async with database.tenant(job.project_id) as conn:
+                await _remember_turn(conn, job)
+                await done(conn, job)
+        jobs.wake("embed_memories")
+
+    return handle
+
+
+async def _remember_turn(conn: Connection, job: Job) -> None:
+    """A turn that was deleted meanwhile leaves nothing."""
+    assert job.subject_id is not None
+    turn = await turns.get_turn(conn, job.project_id, TurnId(job.subject_id))
+    if turn is None or turn.deleted_at is not None:
+        return
+    items = await turns.list_items(
+        conn, job.project_id, turn.branch_id, turn.start_position, turn.end_position
+    )
+    memories = [memory for item in items if (memory := _memory(turn, item))]
+    if memories:
+        await remember(conn, job.project_id, memories)
+
+
+def _memory(turn: Turn, item: StoredItem) -> NewMemory | None:
+    """Only what users and assistants said, never instructions; the item's UUID is the memory's."""
+    speaker = SAID_BY.get(item.body.get("role", ""))
+    text = message_text(item.body)
+    if item.type != "message" or speaker is None or not text.strip():
+        return None
+    occurred_at = created_at(item.item_id)
+    return NewMemory(
+        memory_id=MemoryId(item.item_id),
+        user_id=turn.user_id,
+        kind="message",
+        content=text,
+        occurred_at=occurred_at,
+        trust="user" if speaker == "user" else "assistant",
+        speaker=speaker,
+        conversation_id=turn.conversation_id,
+        episode=occurred_at.date().isoformat(),
+        sources=(SourceKey("item", item.item_id),),
+    )
+
+
+def message_text(body: dict[str, Any]) -> str:
+    """The text of a message's parts, a line each."""
+    parts = body.get("content")
+    if not isinstance(parts, list):
+        return ""
+    texts = [
+        part["text"] for part in parts if isinstance(part, dict) and part.get("type") in TEXT_PARTS
+    ]
+    return "\n".join(texts)

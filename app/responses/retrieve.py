@@ -1,0 +1,147 @@
+"""Reading what is stored of a response: its object, its input items, its events."""
+
+from collections.abc import AsyncGenerator
+from typing import Any
+
+import msgspec
+
+from app.conversations import turns
+from app.conversations.contents import shown
+from app.conversations.context import may_reach
+from app.conversations.types import StoredItem
+from app.db.database import Database
+from app.db.sql import Connection
+from app.engine.types import Event
+from app.errors import NotFound
+from app.ids import BranchId, ResponseId, id_text, parse_id
+from app.responses import queries
+from app.responses.complete import BEGINNINGS, ENDS
+from app.responses.log import unpack
+from app.responses.resource import Resource
+from app.responses.types import StoredResponse
+from app.web.frames import frame
+from app.web.pages import Page, PageQuery, page
+from app.web.principal import Caller
+
+AS_BEGUN: Resource = {
+    "status": "in_progress",
+    "output": [],
+    "usage": None,
+    "completed_at": None,
+    "error": None,
+    "incomplete_details": None,
+}
+"""What of a finished response was not yet so when it began."""
+
+
+class ShownItem(msgspec.Struct):
+    """An item in a list: the list goes by its id, the client gets the whole of it."""
+
+    id: str
+    item: dict[str, Any]
+
+
+async def get_response(database: Database, caller: Caller, text: str) -> Resource:
+    """Raises NotFound."""
+    async with database.tenant(caller.project) as conn:
+        stored = await find_response(conn, caller, text)
+        outputs = await _outputs(conn, caller, stored)
+    return _resource(stored, outputs)
+
+
+async def find_response(conn: Connection, caller: Caller, text: str) -> StoredResponse:
+    """Raises NotFound, also for what is another user's."""
+    response_id = parse_id("resp", text)
+    stored = response_id and await queries.get_response(
+        conn, caller.project, ResponseId(response_id)
+    )
+    if not stored or not may_reach(caller, stored.user_id):
+        raise NotFound(f"Response with id '{text}' not found.", code="response_not_found")
+    return stored
+
+
+async def list_input_items(
+    database: Database, caller: Caller, text: str, paging: PageQuery
+) -> Page:
+    """The items that the response's own turn brought. Raises NotFound."""
+    async with database.tenant(caller.project) as conn:
+        stored = await find_response(conn, caller, text)
+        items = await turns.list_items(
+            conn,
+            caller.project,
+            BranchId(stored.branch_id),
+            stored.start_position,
+            stored.output_position,
+        )
+    shown_items = [shown(item.item_id, item.status, item.body) for item in items]
+    return _page_of_items(shown_items, paging)
+
+
+def _page_of_items(items: list[dict[str, Any]], paging: PageQuery) -> Page:
+    """One turn's items are few enough to be read whole and cut here."""
+    if paging.descending:
+        items.reverse()
+    if paging.cursor:
+        places = [place for place, item in enumerate(items) if item["id"] == paging.cursor]
+        items = items[places[0] + 1 :] if places else []
+    found = page([ShownItem(item["id"], item) for item in items[: paging.limit + 1]], paging)
+    return msgspec.structs.replace(found, data=[entry.item for entry in found.data])
+
+
+async def replay(database: Database, caller: Caller, text: str) -> AsyncGenerator[bytes]:
+    """The frames of a stored response, as they were sent. Raises NotFound before the first."""
+    async with database.tenant(caller.project) as conn:
+        stored = await find_response(conn, caller, text)
+        outputs = await _outputs(conn, caller, stored)
+        packed = await queries.get_log(conn, caller.project, stored.response_id)
+    assert packed is not None
+    resource = _resource(stored, outputs)
+    for event in unpack(packed):
+        yield frame(event["type"], msgspec.json.encode(_refilled(event, resource)))
+
+
+def _refilled(event: Event, resource: Resource) -> Event:
+    """A kept event with what was left out of it: the response, and this response's item ids."""
+    if event["type"] in BEGINNINGS:
+        return {**event, "response": {**resource, **AS_BEGUN}}
+    if event["type"] in ENDS:
+        return {**event, "response": resource}
+    index = event.get("output_index")
+    if not isinstance(index, int) or index >= len(resource["output"]):
+        return event
+    item_id = resource["output"][index]["id"]
+    if "item" in event:
+        return {**event, "item": {**event["item"], "id": item_id}}
+    return {**event, "item_id": item_id} if "item_id" in event else event
+
+
+async def _outputs(conn: Connection, caller: Caller, stored: StoredResponse) -> list[StoredItem]:
+    return await turns.list_items(
+        conn,
+        caller.project,
+        BranchId(stored.branch_id),
+        stored.output_position,
+        stored.end_position,
+    )
+
+
+def _resource(stored: StoredResponse, outputs: list[StoredItem]) -> Resource:
+    previous, conversation = stored.previous_response_id, stored.conversation_id
+    return {
+        "id": id_text("resp", stored.response_id),
+        "object": "response",
+        "created_at": int(stored.created_at.timestamp()),
+        "completed_at": int(stored.completed_at.timestamp()) if stored.completed_at else None,
+        "status": stored.status,
+        "background": False,
+        "error": stored.error,
+        "instructions": stored.instructions,
+        "model": stored.model,
+        "output": [shown(item.item_id, item.status, item.body) for item in outputs],
+        "previous_response_id": id_text("resp", previous) if previous else None,
+        "conversation": {"id": id_text("conv", conversation)} if conversation else None,
+        "tools": stored.tools or [],
+        "store": True,
+        "usage": stored.usage,
+        **stored.fields,
+    }

@@ -1,0 +1,131 @@
+"""/v1/responses and /v1/models: OpenAI's own surface."""
+
+from collections.abc import AsyncGenerator
+from contextlib import aclosing
+from functools import partial
+from typing import Any
+
+import msgspec
+from litestar import Request, Response, get, post
+from litestar.response import Stream
+
+from app.config import Config
+from app.db.database import Database
+from app.identity.users import Users
+from app.responses import retrieve
+from app.responses.create import Answer
+from app.responses.idempotent import Running, create_once
+from app.responses.parts import Parts
+from app.responses.request import read_request
+from app.responses.types import Call, CreateRequest
+from app.usage.record import disown, record_of
+from app.web.frames import DONE, HEADERS
+from app.web.front import visit
+from app.web.idempotency import HEADER, claim_for
+from app.web.pages import Page, page_query
+from app.web.principal import USER_HEADER, Access, Scope, guarded, named_user
+
+ENGINE = guarded(Access.KEY, Scope.ENGINE)
+JSON = "application/json"
+
+
+@post("/v1/responses", opt=ENGINE, status_code=200)
+async def create_response(
+    request: Request[Any, Any, Any], parts: Parts, users: Users, running: Running
+) -> Response[Any]:
+    body = await request.body()
+    asked = read_request(body, request.headers, parts.config)
+    call = await _call(request, users, asked, body)
+    answer = await create_once(parts, running, call)
+    if isinstance(answer, str):
+        return await _stored_answer(parts, call, answer)
+    if asked.stream:
+        return Stream(_frames(answer), headers={**HEADERS, **answer.headers})
+    return await _whole(answer)
+
+
+async def _call(
+    request: Request[Any, Any, Any], users: Users, asked: CreateRequest, body: bytes
+) -> Call:
+    name = named_user(asked.fields.user, request.headers.get(USER_HEADER))
+    key = request.headers.get(HEADER)
+    record = record_of(request.scope)
+    assert record is not None
+    return Call(
+        caller=await users.caller(request.auth, name),
+        request=asked,
+        record=record,
+        take_record=partial(disown, request.scope),
+        started=visit(request.scope)[1],
+        claim=claim_for(request.auth, key, body) if key and asked.store else None,
+    )
+
+
+async def _whole(answer: Answer) -> Response[bytes]:
+    """Raises the error that a response ended with: half an answer is not one."""
+    await answer.run.log.ended()
+    if answer.run.error:
+        raise answer.run.error
+    return _json(answer.run.resource, answer.headers)
+
+
+async def _frames(answer: Answer) -> AsyncGenerator[bytes]:
+    """Frames that are there together leave together. The run goes on when the client leaves,
+    unless nothing is stored of it, or a setting says otherwise."""
+    run = answer.run
+    try:
+        async with aclosing(run.log.follow()) as batches:
+            async for batch in batches:
+                yield b"".join(batch)
+        yield DONE
+    finally:
+        if not run.log.closed and not run.log.readers and not answer.finish_without_client:
+            answer.task.cancel()
+
+
+async def _stored_answer(parts: Parts, call: Call, response_id: str) -> Response[Any]:
+    if call.request.stream:
+        frames = retrieve.replay(parts.database, call.caller, response_id)
+        return Stream(_replayed(frames), headers=HEADERS)
+    return _json(await retrieve.get_response(parts.database, call.caller, response_id), {})
+
+
+async def _replayed(frames: AsyncGenerator[bytes]) -> AsyncGenerator[bytes]:
+    async for frame in frames:
+        yield frame
+    yield DONE
+
+
+def _json(value: Any, headers: dict[str, str]) -> Response[bytes]:
+    return Response(msgspec.json.encode(value), headers=headers, media_type=JSON)
+
+
+@get("/v1/responses/{response_id:str}", opt=ENGINE)
+async def get_response(
+    request: Request[Any, Any, Any], response_id: str, database: Database, users: Users
+) -> Response[bytes]:
+    caller = await users.caller(request.auth, request.headers.get(USER_HEADER))
+    return _json(await retrieve.get_response(database, caller, response_id), {})
+
+
+@get("/v1/responses/{response_id:str}/input_items", opt=ENGINE)
+async def list_input_items(
+    request: Request[Any, Any, Any],
+    response_id: str,
+    database: Database,
+    users: Users,
+    config: Config,
+) -> Page:
+    caller = await users.caller(request.auth, request.headers.get(USER_HEADER))
+    paging = page_query(request.query_params, config.list_limit_max)
+    return await retrieve.list_input_items(database, caller, response_id, paging)
+
+
+@get("/v1/models", opt=ENGINE)
+async def list_models(parts: Parts) -> dict[str, Any]:
+    models = await parts.engine.models()
+    data = [{"object": "model", **msgspec.structs.asdict(model)} for model in models]
+    return {"object": "list", "data": data}
+
+
+ROUTES = [create_response, get_response, list_input_items, list_models]

@@ -1,0 +1,163 @@
+"""A response being made: engine events in, completed frames out, the turn stored before the end."""
+
+import asyncio
+import time
+from collections.abc import AsyncGenerator, Awaitable, Callable, Coroutine
+from contextlib import aclosing
+from typing import Any
+
+import msgspec
+import structlog
+
+from app.engine.types import Event
+from app.errors import BackstoryError, EngineError, Unavailable
+from app.responses.complete import BEGINNINGS, Completer
+from app.responses.live import Log
+from app.responses.resource import Resource
+from app.responses.types import Call
+
+log = structlog.get_logger()
+
+Keep = Callable[[], Awaitable[None]]
+"""Makes what a run made durable. Raises Unavailable where it can't."""
+
+
+class Stopped(BackstoryError):
+    status = 503
+    code = "response_stopped"
+
+
+class Run:
+    def __init__(self, call: Call, completer: Completer, events: AsyncGenerator[Event]) -> None:
+        self.call = call
+        self.completer = completer
+        self.log: Log[bytes] = Log()
+        self.error: BackstoryError | None = None
+        self.stored = False
+        self._events = events
+
+    @property
+    def resource(self) -> Resource:
+        return self.completer.resource
+
+    async def execute(self, keep: Keep) -> None:
+        """Never raises: what goes wrong ends the log, or is its error where nothing had begun."""
+        try:
+            await self._read_engine()
+            await self._finish(keep)
+        except BackstoryError as error:
+            self._give_up(error)
+        except Exception:
+            log.exception("response.failed", response=self.resource["id"])
+            self._give_up(BackstoryError("The service failed to answer this request."))
+
+    async def _read_engine(self) -> None:
+        """Raises where the engine failed before it began; later failures end the response."""
+        try:
+            async with aclosing(self._events) as events:
+                async for event in events:
+                    self._take(event)
+                    if self.completer.ended:
+                        return
+        except EngineError as error:
+            self._break_off(error)
+        except asyncio.CancelledError:
+            self._break_off(Stopped("The response was stopped before its end."))
+
+    def _take(self, event: Event) -> None:
+        frames = self.completer.add(event)
+        if self.call.record.first_token_ms is None and event["type"] not in BEGINNINGS:
+            self.call.record.first_token_ms = self.elapsed_ms()
+        if frames:
+            self.log.append(*frames)
+
+    def _break_off(self, error: BackstoryError) -> None:
+        if not self.log.entries:
+            raise error
+        self.completer.fail(error)
+        self._note(error)
+
+    async def _finish(self, keep: Keep) -> None:
+        """What is stored is what is sent: the log gets its last frame after the commit."""
+        self._fill_record()
+        try:
+            await keep()
+        except Unavailable:
+            self._give_up(Unavailable("The response could not be stored."))
+            return
+        self.log.append(self.completer.last_frame())
+        self.log.close()
+
+    def _give_up(self, error: BackstoryError) -> None:
+        """Nothing of this response is stored, and its client is told so."""
+        self._note(error)
+        if self.log.entries:
+            self.completer.fail(error)
+            self.log.append(self.completer.last_frame())
+        self.log.close(error)
+
+    def _note(self, error: BackstoryError) -> None:
+        self.error = error
+        self.call.record.error_code = error.code
+        self.call.record.status = error.status
+        self.call.record.total_ms = self.elapsed_ms()
+
+    def _fill_record(self) -> None:
+        record = self.call.record
+        record.total_ms = self.elapsed_ms()
+        record.model = self.resource["model"]
+        if self.resource["status"] == "failed" and record.error_code is None:
+            record.error_code = self.resource["error"]["code"]
+        usage = msgspec.convert(self.resource["usage"] or {}, _Usage)
+        if record.cache_status in ("HIT", "SEMANTIC", "COALESCED"):
+            record.saved_tokens = usage.total_tokens
+            return
+        record.input_tokens = usage.input_tokens
+        record.output_tokens = usage.output_tokens
+        record.cached_tokens = usage.input_tokens_details.cached_tokens
+
+    def elapsed_ms(self) -> float:
+        return (time.perf_counter() - self.call.started) * 1000
+
+
+class _InputDetails(msgspec.Struct):
+    cached_tokens: int = 0
+
+
+class _Usage(msgspec.Struct):
+    input_tokens: int = 0
+    output_tokens: int = 0
+    total_tokens: int = 0
+    input_tokens_details: _InputDetails = _InputDetails()
+
+
+class Runs:
+    """All responses being made by this worker: bounded in number, waited for at the end."""
+
+    def __init__(self, most: int) -> None:
+        self._most = most
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    @property
+    def count(self) -> int:
+        return len(self._tasks)
+
+    @property
+    def full(self) -> bool:
+        return self.count >= self._most
+
+    def start(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
+        task = asyncio.create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+        return task
+
+    async def drain(self, seconds: float) -> None:
+        """Lets what runs come to its end; stops and stores what takes longer."""
+        if not self._tasks:
+            return
+        _, late = await asyncio.wait(self._tasks, timeout=seconds)
+        for task in late:
+            task.cancel()
+        if late:
+            await asyncio.wait(late)
