@@ -128,7 +128,8 @@ async def test_an_embedder_killed_is_started_again_and_found_again(
     with pytest.raises(Unavailable):
         await process_embedder.embed(["nobody there"], "query")
     async with asyncio.timeout(10):
-        while not embedder_process.restart_if_dead():  # its sockets close before it is gone
+        # Its sockets close before it is gone.
+        while not embedder_process.restart_if_dead():  # noqa: ASYNC110
             await asyncio.sleep(0.01)
     await process_embedder.wait_loaded(LOADED_TIMEOUT_SECONDS)
     assert (await process_embedder.embed(["back"], "query")).shape == (1, 384)
