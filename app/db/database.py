@@ -32,7 +32,7 @@ AWAY = (
 """What a database that is away, or goes away, looks like to asyncpg."""
 
 
-class _BareConnection(asyncpg.Connection[asyncpg.Record]):
+class _BareConnection(asyncpg.Connection):
     """No state outlives a transaction here, so there is nothing to reset (it costs 100 µs)."""
 
     def get_reset_query(self) -> str:

@@ -11,14 +11,14 @@ struct, and EXPLAINs it as the service's role.
 """
 
 from pathlib import Path
-from typing import Any, Generic, TypeVar
+from typing import Any, Generic, TypeAlias, TypeVar
 
 import aiosql
 import asyncpg
 import msgspec
 from aiosql.adapters.asyncpg import AsyncPGAdapter
 
-Connection = asyncpg.Connection[asyncpg.Record]
+Connection: TypeAlias = "asyncpg.Connection[asyncpg.Record]"
 Row = TypeVar("Row", bound=msgspec.Struct)
 
 
@@ -71,7 +71,7 @@ class QueryFile:
     def __init__(self, path: Path) -> None:
         self.path = path
         self._adapter: Any = AsyncPGAdapter()  # type: ignore[no-untyped-call]  # aiosql has no types
-        self._queries = aiosql.from_path(path, lambda: self._adapter)
+        self._queries = aiosql.from_path(path, lambda: self._adapter, mandatory_parameters=False)
 
     @property
     def names(self) -> list[str]:

@@ -1,0 +1,75 @@
+"""Rules about the schema: keys begin with the project, and the walls stand."""
+
+from typing import Any
+
+import asyncpg
+import pytest
+
+from app.db.migrate import migrate
+from tests.support.postgres_fixtures import DatabaseUrls
+
+TENANT_TABLES = """
+    SELECT c.oid, c.relname, c.relrowsecurity, c.relforcerowsecurity
+    FROM pg_class c
+    WHERE c.relnamespace = 'public'::regnamespace AND c.relkind IN ('r', 'p')
+      AND NOT c.relispartition AND c.relname NOT IN ('schema_migrations', 'embedding_models')
+"""
+
+
+@pytest.fixture(scope="module")
+async def owner(shared_database: DatabaseUrls) -> Any:
+    await migrate(shared_database.owner)
+    conn = await asyncpg.connect(shared_database.owner)
+    yield conn
+    await conn.close()
+
+
+async def test_every_tenant_table_has_forced_row_security(owner: Any) -> None:
+    tables = await owner.fetch(TENANT_TABLES)
+    assert len(tables) > 15
+    for table in tables:
+        assert table["relrowsecurity"], table["relname"]
+        assert table["relforcerowsecurity"], table["relname"]
+
+
+async def test_every_key_begins_with_the_project(owner: Any) -> None:
+    rows = await owner.fetch(
+        """
+        SELECT c.relname, x.conname AS name, a.attname AS first
+        FROM pg_constraint x
+        JOIN pg_class c ON c.oid = x.conrelid
+        JOIN pg_attribute a ON a.attrelid = x.conrelid AND a.attnum = x.conkey[1]
+        WHERE x.contype IN ('p', 'u', 'f') AND c.relnamespace = 'public'::regnamespace
+          AND NOT c.relispartition AND c.relname NOT IN ('schema_migrations', 'embedding_models')
+          AND x.confrelid <> 'embedding_models'::regclass
+        """
+    )
+    assert rows
+    assert {row["first"] for row in rows} == {"project_id"}, rows
+
+
+async def test_every_unique_index_begins_with_the_project(owner: Any) -> None:
+    rows = await owner.fetch(
+        """
+        SELECT c.relname, a.attname AS first
+        FROM pg_index i
+        JOIN pg_class c ON c.oid = i.indrelid
+        JOIN pg_attribute a ON a.attrelid = i.indrelid AND a.attnum = i.indkey[0]
+        WHERE i.indisunique AND c.relnamespace = 'public'::regnamespace
+          AND NOT c.relispartition AND c.relname NOT IN ('schema_migrations', 'embedding_models')
+        """
+    )
+    assert {row["first"] for row in rows} == {"project_id"}, rows
+
+
+async def test_the_service_owns_nothing(owner: Any) -> None:
+    assert not await owner.fetchval(
+        "SELECT count(*) FROM pg_class WHERE pg_get_userbyid(relowner) = 'backstory_service'"
+    )
+
+
+async def test_security_definer_functions_are_the_reviewed_ones(owner: Any) -> None:
+    rows = await owner.fetch(
+        "SELECT proname FROM pg_proc WHERE prosecdef AND pronamespace = 'public'::regnamespace"
+    )
+    assert {row["proname"] for row in rows} == {"claim_outbox", "outbox_backlog", "drop_expired"}

@@ -1,0 +1,55 @@
+"""Services for tests: one shared by all who do not change it, and clients for it."""
+
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
+
+import pytest
+from openai import AsyncOpenAI
+
+from app.config import Config
+from app.db.embedded import EmbeddedPostgres
+from app.embeddings.process_embedder import ProcessEmbedder
+from tests.support.engine import FakeEngine, run_fake_engine
+from tests.support.postgres_fixtures import DatabaseUrls, fresh_database
+from tests.support.service import Service, run_service
+
+
+@pytest.fixture(scope="session")
+async def shared_engine() -> AsyncIterator[FakeEngine]:
+    """The test engine behind `backstory`, shared: count calls by what was said in them."""
+    async with run_fake_engine() as engine:
+        yield engine
+
+
+@pytest.fixture(scope="session")
+def shared_database(postgres: EmbeddedPostgres) -> Iterator[DatabaseUrls]:
+    with fresh_database(postgres) as urls:
+        yield urls
+
+
+@pytest.fixture(scope="session")
+async def backstory(
+    shared_database: DatabaseUrls,
+    shared_engine: FakeEngine,
+    embedder_data_dir: Path,
+    process_embedder: ProcessEmbedder,
+) -> AsyncIterator[Service]:
+    """The service with the test engine and the real embedder."""
+    config = Config(
+        data_dir=embedder_data_dir,
+        engine_url=shared_engine.url,
+        engine_api_key=shared_engine.key,
+        engine_kind="responses",
+        drain_seconds=5,
+    )
+    async with run_service(shared_database, config) as service:
+        yield service
+
+
+@pytest.fixture
+async def openai(backstory: Service) -> AsyncIterator[AsyncOpenAI]:
+    """The official SDK, pointed at the service."""
+    async with AsyncOpenAI(
+        base_url=backstory.base_url, api_key=backstory.api_key, max_retries=0
+    ) as client:
+        yield client
