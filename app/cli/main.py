@@ -1,0 +1,29 @@
+"""The command `backstory`."""
+
+import sys
+
+import click
+
+from app.cli.doctor import doctor
+from app.cli.migrate import migrate
+from app.cli.serve import serve
+from app.errors import StartError
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(package_name="backstory")
+def backstory() -> None:
+    """An inference API that remembers. Settings: docs/configuration.md."""
+
+
+backstory.add_command(serve)
+backstory.add_command(migrate)
+backstory.add_command(doctor)
+
+
+def main() -> None:
+    try:
+        backstory()
+    except StartError as error:
+        click.echo(f"backstory: {error}", err=True)
+        sys.exit(1)

@@ -1,0 +1,28 @@
+"""`backstory migrate`: bring a database of your own to this program's schema."""
+
+import asyncio
+import os
+
+import click
+
+from app.config import read_config
+from app.db.migrate import migrate as apply_migrations
+from app.errors import StartError
+
+
+@click.command()
+def migrate() -> None:
+    """Apply the migrations that BACKSTORY_DATABASE_URL lacks.
+
+    Runs as the owner, BACKSTORY_DATABASE_OWNER_URL. The embedded database is migrated by `serve`.
+    """
+    config = read_config(os.environ)
+    owner_url = config.database_owner_url or config.database_url
+    if owner_url is None:
+        raise StartError(
+            "BACKSTORY_DATABASE_URL is not set: the embedded database is migrated by serve."
+        )
+    applied = asyncio.run(apply_migrations(owner_url))
+    for name in applied:
+        click.echo(f"applied {name}")
+    click.echo("The database is up to date.")

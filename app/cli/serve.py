@@ -1,0 +1,124 @@
+"""`backstory serve`: everything that the service needs, started in order and stopped in reverse."""
+
+import asyncio
+import os
+import signal
+import sys
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+
+import click
+from msgspec.structs import replace
+
+from app.cli import data_dir as files
+from app.cli import port as ports
+from app.cli.announce import announce_when_live, say
+from app.cli.server import serve_workers
+from app.cli.supervisor import Supervisor
+from app.config import Config, read_config
+from app.db.embedded import EmbeddedPostgres
+from app.db.migrate import migrate
+from app.embeddings.embedder_process import EmbedderProcess
+from app.engine.local_server import LocalServer
+from app.identity.bootstrap import FirstKeys, ensure_first_project
+
+
+class Stopped(BaseException):
+    """SIGTERM or Ctrl-C before the workers run: what has started is stopped."""
+
+
+@click.command()
+@click.option("--data-dir", type=click.Path(path_type=Path), help="Where all is kept.  [./data]")
+@click.option("--host", help="The address to listen on.  [127.0.0.1]")
+@click.option("--port", type=click.IntRange(0, 65535), help="0 takes a free one.  [8642]")
+@click.option("--workers", type=click.IntRange(1), help="Processes that serve.  [1]")
+def serve(data_dir: Path | None, host: str | None, port: int | None, workers: int | None) -> None:
+    """Start the service, with a database and an engine of its own unless others are named."""
+    config = read_config(os.environ, data_dir=data_dir, host=host, port=port, workers=workers)
+    config = replace(config, data_dir=config.data_dir.resolve())
+    try:
+        with _stoppable():
+            sys.exit(run(config))
+    except Stopped:
+        say("Stopped")
+
+
+def run(config: Config) -> int:
+    with ExitStack() as stack:
+        stack.enter_context(files.locked(config.data_dir))
+        address, number = stack.enter_context(ports.held(config.host, config.port))
+        supervisor = Supervisor(say)
+        stack.callback(supervisor.stop)
+        config = replace(config, port=number, secret_key=_secret_key(config))
+        engine = _local_engine(config, supervisor)
+        config = replace(config, local_engine_url=engine.url if engine else None)
+        config = _with_database(config, supervisor)
+        credentials = _first_keys(config)
+        supervisor.start(EmbedderProcess(config))
+
+        def once_started() -> None:
+            supervisor.watch()
+            announce_when_live(config, credentials, engine)
+
+        say("Starting the workers")
+        code = serve_workers(config, address, number, once_started)
+        say("Stopping")
+        return code
+
+
+@contextmanager
+def _stoppable() -> Iterator[None]:
+    """Until granian has handlers of its own; a second signal does not break the stopping."""
+
+    def stop(*_: object) -> None:
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, signal.SIG_IGN)
+        raise Stopped
+
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, stop)
+    yield
+
+
+def _secret_key(config: Config) -> str:
+    return config.secret_key or files.secret_key(config.data_dir)
+
+
+def _local_engine(config: Config, supervisor: Supervisor) -> LocalServer | None:
+    """Started first and not waited for: it loads while the rest starts."""
+    if not config.local_engine:
+        return None
+    engine = LocalServer(config)
+    supervisor.start(engine)
+    return engine
+
+
+def _with_database(config: Config, supervisor: Supervisor) -> Config:
+    """The database's URLs, its schema up to date."""
+    if config.embedded_database:
+        postgres = EmbeddedPostgres(config.data_dir, say)
+        supervisor.start(postgres)
+        config = replace(
+            config, database_url=postgres.service_url, database_owner_url=postgres.owner_url
+        )
+    for name in asyncio.run(migrate(_owner_url(config))):
+        say(f"Migrated the database: {name}")
+    return config
+
+
+def _first_keys(config: Config) -> files.Credentials:
+    """Those of an earlier start where they still open this database, else new ones."""
+    old = files.read_credentials(config.data_dir)
+    known = FirstKeys(old.api_key, old.admin_key) if old else None
+    keys = asyncio.run(ensure_first_project(_owner_url(config), known))
+    base_url = ports.base_url(config.host, config.port) + "/v1"
+    credentials = files.Credentials(base_url, keys.api_key, keys.admin_key)
+    files.write_credentials(config.data_dir, credentials)
+    return credentials
+
+
+def _owner_url(config: Config) -> str:
+    url = config.database_owner_url or config.database_url
+    assert url is not None
+    return url

@@ -1,0 +1,71 @@
+"""The workers: granian serves the application in processes of its own."""
+
+import math
+import multiprocessing
+import os
+import signal
+from collections.abc import Callable
+
+from granian.constants import HTTPModes, Interfaces, Loops
+from granian.log import LogLevels
+from granian.server import MPServer
+
+from app.config import Config, environ_of
+from app.processes import DRAIN_SIGNAL, PARENT_VARIABLE
+
+CONNECTIONS_WAITING_MAX = 2048
+REQUESTS_MIN = 4096
+DRAIN_MARGIN_SECONDS = 5
+
+
+def serve_workers(config: Config, address: str, port: int, once_started: Callable[[], None]) -> int:
+    """Runs until SIGTERM or SIGINT and the streams have ended. Gives the exit code."""
+    # Forking would copy our threads' locks and the lock of the data directory into the workers.
+    multiprocessing.set_start_method("spawn", force=True)
+    os.environ.update(environ_of(config) | {PARENT_VARIABLE: str(os.getpid())})
+    server = _server(config, address, port)
+    told_to_stop = False
+
+    def drain(*_: object) -> None:
+        nonlocal told_to_stop
+        told_to_stop = True
+        _tell_workers()
+        server.signal_handler_interrupt()  # type: ignore[no-untyped-call]
+
+    def started() -> None:
+        # Granian has set its own handlers by now.
+        signal.signal(signal.SIGTERM, drain)
+        signal.signal(signal.SIGINT, drain)
+        once_started()
+
+    server.on_startup(started)
+    try:
+        server.serve()
+    except SystemExit as stopped:
+        # A terminal's Ctrl-C reaches the workers too, and granian wonders at their exit.
+        return 0 if told_to_stop else int(stopped.code or 0)
+    return 0 if told_to_stop else 1
+
+
+def _tell_workers() -> None:
+    for worker in multiprocessing.active_children():
+        if worker.pid:
+            os.kill(worker.pid, DRAIN_SIGNAL)
+
+
+def _server(config: Config, address: str, port: int) -> MPServer:
+    return MPServer(
+        "app.cli.worker:make_app",
+        address=address,
+        port=port,
+        interface=Interfaces.ASGI,
+        factory=True,
+        workers=config.workers,
+        loop=Loops.uvloop,
+        http=HTTPModes.http1,
+        backlog=CONNECTIONS_WAITING_MAX,
+        backpressure=max(REQUESTS_MIN, 2 * config.running_responses_max),
+        workers_kill_timeout=math.ceil(config.drain_seconds) + DRAIN_MARGIN_SECONDS,
+        respawn_failed_workers=True,
+        log_level=LogLevels.warning,
+    )
