@@ -84,7 +84,8 @@ class LocalServer(ChildProcess):
         return [sys.executable, "-P", "-m", "app.engine.local_server", *flat]
 
     def _why(self) -> str:
-        return self.log_tail() or f"see {self.log_path}"
+        said = self.log_tail().splitlines()[-1:]
+        return " ".join([*said, f"(see {self.log_path})"])
 
 
 def find_weights() -> Path:

@@ -24,6 +24,8 @@ class EventParser:
 
     def feed(self, chunk: bytes) -> list[bytes]:
         """Raises EngineBroken where an event is larger than allowed."""
+        if not chunk:
+            return []
         if b"\r" in chunk or self._after_carriage_return:
             chunk = self._with_line_feeds(chunk)
         searched = max(0, len(self._buffer) - 1)
@@ -41,7 +43,7 @@ class EventParser:
 
     def _with_line_feeds(self, chunk: bytes) -> bytes:
         if self._after_carriage_return:
-            chunk = chunk.removeprefix(b"\n") if chunk else chunk
+            chunk = chunk.removeprefix(b"\n")
         self._after_carriage_return = chunk.endswith(b"\r")
         return chunk.replace(b"\r\n", b"\n").replace(b"\r", b"\n")
 

@@ -32,9 +32,11 @@ RECEIVED_MAX = 10_000
 class Received:
     """One call that reached the engine."""
 
-    def __init__(self, path: str, body: Json) -> None:
+    def __init__(self, path: str, body: Json, peer: object) -> None:
         self.path = path
         self.body = body
+        self.peer = peer
+        """The client's address: the same for two calls on one connection."""
         self.ended = asyncio.Event()
         """Set when the answer is over, or the client has gone."""
         self.client_left = False
@@ -61,6 +63,8 @@ class FakeEngine:
         self.key = KEY
         self.calls = 0
         self.received: deque[Received] = deque(maxlen=RECEIVED_MAX)
+        self.arrived = asyncio.Event()
+        """Set when the first call has come."""
         self._heads: set[str] = set()
 
     @property
@@ -116,9 +120,10 @@ class FakeEngine:
             body = msgspec.json.decode(await request.read(), type=dict[str, Any])
         except msgspec.DecodeError as error:
             raise Refusal(400, f"The body is not JSON: {error}.") from None
-        received = Received(request.path, body)
+        received = Received(request.path, body, _peer(request))
         self.calls += 1
         self.received.append(received)
+        self.arrived.set()
         _check_any_body(body)
         return received
 
@@ -183,6 +188,10 @@ class FakeEngine:
                 waiting.clear()
             self._move_head(event)
         await answer.write(b"".join([*waiting, b"data: [DONE]\n\n"]))
+
+
+def _peer(request: web.Request) -> object:
+    return request.transport.get_extra_info("peername") if request.transport else None
 
 
 def _check_any_body(body: Json) -> None:
