@@ -4,6 +4,7 @@ from typing import Any, Literal
 
 import msgspec
 from litestar import Response, get
+from litestar.di import NamedDependency
 
 from app import __version__
 from app.db.database import Database
@@ -41,7 +42,10 @@ async def live() -> dict[str, str]:
 
 @get("/health/ready", opt=PUBLIC)
 async def ready(
-    database: Database, embedder: Any, runs: Runs, request_log: RequestLog
+    database: NamedDependency[Database],
+    embedder: NamedDependency[Any],
+    runs: NamedDependency[Runs],
+    request_log: NamedDependency[RequestLog],
 ) -> Response[Ready]:
     try:
         waiting, reachable = await backlog(database), True

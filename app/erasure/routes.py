@@ -3,6 +3,8 @@
 from typing import Any
 
 from litestar import Request, delete
+from litestar.di import NamedDependency
+from litestar.params import FromPath
 
 from app.db.database import Database
 from app.erasure.forget_turn import forget_response
@@ -13,7 +15,10 @@ from app.web.principal import USER_HEADER, Access, Scope, guarded
 
 @delete("/v1/responses/{response_id:str}", opt=guarded(Access.KEY, Scope.ENGINE), status_code=200)
 async def delete_response(
-    request: Request[Any, Any, Any], response_id: str, database: Database, users: Users
+    request: Request[Any, Any, Any],
+    response_id: FromPath[str],
+    database: NamedDependency[Database],
+    users: NamedDependency[Users],
 ) -> DeletedResponse:
     caller = await users.caller(request.auth, request.headers.get(USER_HEADER))
     await forget_response(database, caller, response_id)

@@ -58,7 +58,10 @@ class Completer:
         if self._began:
             return []
         self._began = True
-        return [self._lifecycle("response.created"), self._lifecycle("response.in_progress")]
+        return [
+            self._next_frame(type_, {"type": type_, "response": self.resource})
+            for type_ in ("response.created", "response.in_progress")
+        ]
 
     def add(self, event: Event) -> list[bytes]:
         type_ = event["type"]
@@ -69,7 +72,7 @@ class Completer:
             self._end(type_, event)
             return self.begin()
         frames = self.begin()
-        frames.append(self._frame(type_, self._completed(type_, event)))
+        frames.append(self._next_frame(type_, self._completed(type_, event)))
         return frames
 
     def fail(self, error: BackstoryError, *, status: str = "failed") -> None:
@@ -81,7 +84,9 @@ class Completer:
         self.resource["output"] = self._output()
 
     def last_frame(self) -> bytes:
-        return self._lifecycle(f"response.{self.resource['status']}")
+        """The same each time it is asked for: it is stored first, then sent."""
+        type_ = f"response.{self.resource['status']}"
+        return self._frame(type_, {"type": type_, "response": self.resource})
 
     def output_items(self) -> list[OutputItem]:
         return [OutputItem(self._ids[index], self._done[index]) for index in sorted(self._done)]
@@ -188,13 +193,13 @@ class Completer:
 
     # Writing
 
-    def _lifecycle(self, type_: str) -> bytes:
-        return self._frame(type_, {"type": type_, "response": self.resource})
+    def _next_frame(self, type_: str, event: Event) -> bytes:
+        made = self._frame(type_, event)
+        self._sequence_number += 1
+        return made
 
     def _frame(self, type_: str, event: Event) -> bytes:
-        numbered = {**event, "sequence_number": self._sequence_number}
-        self._sequence_number += 1
-        return frame(type_, _encode(numbered))
+        return frame(type_, _encode({**event, "sequence_number": self._sequence_number}))
 
 
 def _error_of(said: Any) -> dict[str, Any]:

@@ -7,6 +7,8 @@ from typing import Any
 
 import msgspec
 from litestar import Request, Response, get, post
+from litestar.di import NamedDependency
+from litestar.params import FromPath
 from litestar.response import Stream
 
 from app.config import Config
@@ -31,7 +33,10 @@ JSON = "application/json"
 
 @post("/v1/responses", opt=ENGINE, status_code=200)
 async def create_response(
-    request: Request[Any, Any, Any], parts: Parts, users: Users, running: Running
+    request: Request[Any, Any, Any],
+    parts: NamedDependency[Parts],
+    users: NamedDependency[Users],
+    running: NamedDependency[Running],
 ) -> Response[Any]:
     body = await request.body()
     asked = read_request(body, request.headers, parts.config)
@@ -102,7 +107,10 @@ def _json(value: Any, headers: dict[str, str]) -> Response[bytes]:
 
 @get("/v1/responses/{response_id:str}", opt=ENGINE)
 async def get_response(
-    request: Request[Any, Any, Any], response_id: str, database: Database, users: Users
+    request: Request[Any, Any, Any],
+    response_id: FromPath[str],
+    database: NamedDependency[Database],
+    users: NamedDependency[Users],
 ) -> Response[bytes]:
     caller = await users.caller(request.auth, request.headers.get(USER_HEADER))
     return _json(await retrieve.get_response(database, caller, response_id), {})
@@ -111,10 +119,10 @@ async def get_response(
 @get("/v1/responses/{response_id:str}/input_items", opt=ENGINE)
 async def list_input_items(
     request: Request[Any, Any, Any],
-    response_id: str,
-    database: Database,
-    users: Users,
-    config: Config,
+    response_id: FromPath[str],
+    database: NamedDependency[Database],
+    users: NamedDependency[Users],
+    config: NamedDependency[Config],
 ) -> Page:
     caller = await users.caller(request.auth, request.headers.get(USER_HEADER))
     paging = page_query(request.query_params, config.list_limit_max)
@@ -122,7 +130,7 @@ async def list_input_items(
 
 
 @get("/v1/models", opt=ENGINE)
-async def list_models(parts: Parts) -> dict[str, Any]:
+async def list_models(parts: NamedDependency[Parts]) -> dict[str, Any]:
     models = await parts.engine.models()
     data = [{"object": "model", **msgspec.structs.asdict(model)} for model in models]
     return {"object": "list", "data": data}

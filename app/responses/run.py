@@ -120,11 +120,11 @@ class Run:
         return (time.perf_counter() - self.call.started) * 1000
 
 
-class _InputDetails(msgspec.Struct):
+class _InputDetails(msgspec.Struct, frozen=True):
     cached_tokens: int = 0
 
 
-class _Usage(msgspec.Struct):
+class _Usage(msgspec.Struct, frozen=True):
     input_tokens: int = 0
     output_tokens: int = 0
     total_tokens: int = 0

@@ -3,6 +3,8 @@
 from typing import Any
 
 from litestar import Request, get
+from litestar.di import NamedDependency
+from litestar.params import FromPath
 
 from app.config import Config
 from app.db.database import Database
@@ -17,7 +19,10 @@ USAGE = guarded(Access.KEY, Scope.USAGE_READ)
 
 @get("/v1/requests", opt=USAGE)
 async def list_requests(
-    request: Request[Any, Any, Any], database: Database, users: Users, config: Config
+    request: Request[Any, Any, Any],
+    database: NamedDependency[Database],
+    users: NamedDependency[Users],
+    config: NamedDependency[Config],
 ) -> Page:
     query = request.query_params
     caller = await _caller(request, users)
@@ -28,7 +33,10 @@ async def list_requests(
 
 @get("/v1/requests/{request_id:str}", opt=USAGE)
 async def get_request(
-    request: Request[Any, Any, Any], request_id: str, database: Database, users: Users
+    request: Request[Any, Any, Any],
+    request_id: FromPath[str],
+    database: NamedDependency[Database],
+    users: NamedDependency[Users],
 ) -> LoggedRequest:
     caller = await users.caller(request.auth, request.headers.get(USER_HEADER))
     return await report.get_request(database, users, caller, request_id)
@@ -36,7 +44,9 @@ async def get_request(
 
 @get("/v1/analytics/summary", opt=USAGE)
 async def get_summary(
-    request: Request[Any, Any, Any], database: Database, users: Users
+    request: Request[Any, Any, Any],
+    database: NamedDependency[Database],
+    users: NamedDependency[Users],
 ) -> SummaryAnswer:
     return await report.summarize(database, await _caller(request, users), request.query_params)
 

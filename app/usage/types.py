@@ -10,7 +10,7 @@ from app.ids import KeyId, ProjectId, RequestId, ResponseId, UserId
 CacheStatus = Literal["HIT", "MISS", "COALESCED", "SEMANTIC"]
 
 
-class RequestRecord(msgspec.Struct, kw_only=True):
+class RequestRecord(msgspec.Struct):
     """Filled while the request is answered; written with the turn, or later in a batch."""
 
     project_id: ProjectId
@@ -60,7 +60,7 @@ class LoggedRequest(msgspec.Struct, kw_only=True):
     total_ms: float
 
 
-class Summary(msgspec.Struct, kw_only=True):
+class Summary(msgspec.Struct):
     """Totals of a stretch of time; latencies are percentiles in milliseconds."""
 
     requests: int
