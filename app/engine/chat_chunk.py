@@ -42,6 +42,7 @@ class Choice(msgspec.Struct):
 
 class PromptDetails(msgspec.Struct):
     cached_tokens: int | None = None
+    cache_write_tokens: int | None = None
 
 
 class CompletionDetails(msgspec.Struct):

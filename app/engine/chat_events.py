@@ -224,7 +224,10 @@ def _usage(usage: ChatUsage) -> Item:
     completion = usage.completion_tokens_details or CompletionDetails()
     return {
         "input_tokens": read,
-        "input_tokens_details": {"cached_tokens": prompt.cached_tokens or 0},
+        "input_tokens_details": {
+            "cached_tokens": prompt.cached_tokens or 0,
+            "cache_write_tokens": prompt.cache_write_tokens or 0,
+        },
         "output_tokens": written,
         "output_tokens_details": {"reasoning_tokens": completion.reasoning_tokens or 0},
         "total_tokens": usage.total_tokens or read + written,

@@ -270,7 +270,7 @@ def test_usage_may_come_after_the_end_and_in_any_detail() -> None:
     events = events_of(chunk(content="x"), chunk("stop"), {"choices": [], "usage": usage})
     assert events[-1]["response"]["usage"] == {
         "input_tokens": 5,
-        "input_tokens_details": {"cached_tokens": 4},
+        "input_tokens_details": {"cached_tokens": 4, "cache_write_tokens": 0},
         "output_tokens": 3,
         "output_tokens_details": {"reasoning_tokens": 0},
         "total_tokens": 8,
