@@ -12,7 +12,8 @@ from litestar.di import Provide
 from app import health
 from app.config import Config
 from app.db.database import Database, check_role, open_database
-from app.docs import OPENAPI
+from app.docs import routes as docs_routes
+from app.docs.openapi import OPENAPI
 from app.embeddings.embedder_process import embedder_socket
 from app.embeddings.process_embedder import open_embedder
 from app.embeddings.types import Embedder
@@ -41,6 +42,7 @@ from app.web.front import FrontDoor, add_request_id
 
 ROUTES: list[Any] = [
     *health.ROUTES,
+    *docs_routes.ROUTES,
     *responses_routes.ROUTES,
     *erasure_routes.ROUTES,
     *memory_routes.ROUTES,

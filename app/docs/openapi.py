@@ -1,7 +1,8 @@
-"""The OpenAPI document and the page that shows it."""
+"""The OpenAPI document."""
 
 from litestar.openapi.config import OpenAPIConfig
 from litestar.openapi.plugins import JsonRenderPlugin
+from litestar.openapi.spec import Components, SecurityScheme
 
 from app import __version__
 
@@ -11,4 +12,10 @@ OPENAPI = OpenAPIConfig(
     description="The service beside an inference API that remembers.",
     path="/",
     render_plugins=[JsonRenderPlugin(path="/openapi.json")],
+    components=Components(
+        security_schemes={
+            "key": SecurityScheme(type="http", scheme="bearer", description="API key")
+        }
+    ),
+    security=[{"key": []}],
 )
