@@ -49,7 +49,7 @@ class Config(msgspec.Struct, frozen=True, kw_only=True):
     engine_stall_timeout_seconds: Seconds = 60.0
     engine_stream_timeout_seconds: Seconds = 3600.0
     engine_event_bytes_max: Positive = 8 * 2**20
-    local_engine_threads: Positive = 2
+    local_engine_threads: Positive = 1
     local_engine_context_tokens: Positive = 4096
     local_engine_slots: Positive = 2
     local_engine_url: str | None = None  # set by `serve`, for its workers
