@@ -80,6 +80,17 @@ async def find_conversation(conn: Connection, caller: Caller, text: str) -> Stor
     return found
 
 
+def whole_calls(items: list[StoredItem]) -> list[StoredItem]:
+    """Without calls that an engine broke off in, and outputs whose call is not there (any more)."""
+    whole = [item for item in items if item.type != "function_call" or item.status != "incomplete"]
+    calls = {item.body.get("call_id") for item in whole if item.type == "function_call"}
+    return [
+        item
+        for item in whole
+        if item.type != "function_call_output" or item.body.get("call_id") in calls
+    ]
+
+
 async def _at_head(conn: Connection, caller: Caller, text: str, items_max: int) -> Context:
     found = await find_conversation(conn, caller, text)
     if found.head_turn_id is None:

@@ -13,7 +13,7 @@ from app.cache import exact
 from app.cache.control import cache_headers, cache_options
 from app.cache.types import CacheEntry, CacheOptions, CachePlan
 from app.conversations.contents import Hasher, NewItem, canonical
-from app.conversations.context import Context, resolve
+from app.conversations.context import Context, resolve, whole_calls
 from app.engine.types import EngineRequest, Event, Item
 from app.errors import Forbidden, OnlyIfCached, TooManyRequests
 from app.ids import PROJECT_ITSELF, ResponseId, UserId, new_id
@@ -134,15 +134,9 @@ async def _context(parts: Parts, call: Call) -> Context:
 
 def _engine_input(context: Context, new: list[Item], recalled: list[Item]) -> list[Item]:
     """What was said before, then what is new, in one form; recalled memories before the last
-    user message. Outputs whose call was deleted go with it."""
-    before = [item.body for item in context.items]
+    user message."""
+    before = [item.body for item in whole_calls(context.items)]
     now = [canonical(item) for item in new]
-    calls = {item.get("call_id") for item in before if item["type"] == "function_call"}
-    before = [
-        item
-        for item in before
-        if item["type"] != "function_call_output" or item.get("call_id") in calls
-    ]
     users = [index for index, item in enumerate(now) if item.get("role") == "user"]
     place = users[-1] if users else len(now)
     return before + now[:place] + recalled + now[place:]

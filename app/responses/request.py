@@ -37,6 +37,15 @@ def read_request(body: bytes, headers: Mapping[str, str], config: Config) -> Cre
     )
 
 
+def starting_after(text: str | None) -> int:
+    """The number of the last event that a client has; -1 is none. Raises InvalidRequest."""
+    if text is None:
+        return -1
+    if not text.isdecimal():
+        raise _wrong("starting_after", "the sequence number of an event")
+    return int(text)
+
+
 def _take_headers(document: dict[str, Any], headers: Mapping[str, str]) -> None:
     """For clients that can only send headers: the same JSON as in the body, which wins."""
     for name, header in OWN_HEADERS.items():

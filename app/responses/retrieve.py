@@ -1,6 +1,6 @@
 """Reading what is stored of a response: its object, its input items, its events."""
 
-from collections.abc import AsyncGenerator
+from collections.abc import Iterator
 from typing import Any
 
 import msgspec
@@ -88,16 +88,19 @@ def _page_of_items(items: list[dict[str, Any]], paging: PageQuery) -> Page:
     return msgspec.structs.replace(found, data=[entry.item for entry in found.data])
 
 
-async def replay(database: Database, caller: Caller, text: str) -> AsyncGenerator[bytes]:
-    """The frames of a stored response, as they were sent. Raises NotFound before the first."""
+async def replay(database: Database, caller: Caller, text: str, after: int = -1) -> Iterator[bytes]:
+    """The frames of a stored response whose number is above `after`. Raises NotFound."""
     async with database.tenant(caller.project) as conn:
         stored = await find_response(conn, caller, text)
         outputs = await _outputs(conn, caller, stored)
         packed = await queries.get_log(conn, caller.project, stored.response_id)
     assert packed is not None
     resource = _resource(stored, outputs)
-    for event in unpack(packed):
-        yield frame(event["type"], msgspec.json.encode(_refilled(event, resource)))
+    return (
+        frame(event["type"], msgspec.json.encode(_refilled(event, resource)))
+        for event in unpack(packed)
+        if event["sequence_number"] > after
+    )
 
 
 def _refilled(event: Event, resource: Resource) -> Event:

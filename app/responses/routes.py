@@ -1,6 +1,6 @@
 """/v1/responses and /v1/models: OpenAI's own surface."""
 
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Iterable, Iterator
 from contextlib import aclosing
 from functools import partial
 from typing import Any
@@ -18,7 +18,7 @@ from app.responses import retrieve
 from app.responses.create import Answer
 from app.responses.idempotent import Running, create_once
 from app.responses.parts import Parts
-from app.responses.request import read_request
+from app.responses.request import read_request, starting_after
 from app.responses.types import Call, CreateRequest
 from app.usage.record import disown, record_of
 from app.web.frames import DONE, HEADERS
@@ -90,14 +90,13 @@ async def _frames(answer: Answer) -> AsyncGenerator[bytes]:
 
 async def _stored_answer(parts: Parts, call: Call, response_id: str) -> Response[Any]:
     if call.request.stream:
-        frames = retrieve.replay(parts.database, call.caller, response_id)
+        frames = await retrieve.replay(parts.database, call.caller, response_id)
         return Stream(_replayed(frames), headers=HEADERS)
     return _json(await retrieve.get_response(parts.database, call.caller, response_id), {})
 
 
-async def _replayed(frames: AsyncGenerator[bytes]) -> AsyncGenerator[bytes]:
-    async for frame in frames:
-        yield frame
+def _replayed(frames: Iterable[bytes]) -> Iterator[bytes]:
+    yield from frames
     yield DONE
 
 
@@ -111,9 +110,15 @@ async def get_response(
     response_id: FromPath[str],
     database: NamedDependency[Database],
     users: NamedDependency[Users],
-) -> Response[bytes]:
+) -> Response[Any]:
+    """With `stream=true` its events, as they were sent, after `starting_after`."""
     caller = await users.caller(request.auth, request.headers.get(USER_HEADER))
-    return _json(await retrieve.get_response(database, caller, response_id), {})
+    query = request.query_params
+    if query.get("stream") != "true":
+        return _json(await retrieve.get_response(database, caller, response_id), {})
+    after = starting_after(query.get("starting_after"))
+    frames = await retrieve.replay(database, caller, response_id, after)
+    return Stream(_replayed(frames), headers=HEADERS)
 
 
 @get("/v1/responses/{response_id:str}/input_items", opt=ENGINE)

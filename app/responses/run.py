@@ -91,10 +91,12 @@ class Run:
     def _give_up(self, error: BackstoryError) -> None:
         """Nothing of this response is stored, and its client is told so."""
         self._note(error)
-        if self.log.entries:
-            self.completer.fail(error)
-            self.log.append(self.completer.last_frame())
-        self.log.close(error)
+        if not self.log.entries:
+            self.log.close(error)
+            return
+        self.completer.fail(error)
+        self.log.append(self.completer.last_frame())
+        self.log.close()
 
     def _note(self, error: BackstoryError) -> None:
         self.error = error

@@ -101,11 +101,17 @@ async def _try_take(
         if taken:
             return None
         stored = await _get_key.one(conn, **claim.where)
-    if stored and stored.body_hash != claim.body_hash:
+    if stored:
+        check_same_body(stored.body_hash, claim)
+    return stored or await _try_take(database, claim, user, ttl_seconds)
+
+
+def check_same_body(body_hash: bytes, claim: Claim) -> None:
+    """Raises IdempotencyMismatch."""
+    if body_hash != claim.body_hash:
         raise IdempotencyMismatch(
             "This Idempotency-Key was used with another body; use a new key for a new request."
         )
-    return stored or await _try_take(database, claim, user, ttl_seconds)
 
 
 @asynccontextmanager
