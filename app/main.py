@@ -11,6 +11,7 @@ from litestar.di import Provide
 
 from app import health
 from app.config import Config
+from app.conversations import routes as conversations_routes
 from app.db.database import Database, check_role, open_database
 from app.docs import routes as docs_routes
 from app.docs.openapi import OPENAPI
@@ -45,6 +46,7 @@ ROUTES: list[Any] = [
     *docs_routes.ROUTES,
     *responses_routes.ROUTES,
     *erasure_routes.ROUTES,
+    *conversations_routes.ROUTES,
     *memory_routes.ROUTES,
     *usage_routes.ROUTES,
 ]

@@ -7,6 +7,7 @@ import msgspec
 
 from app.engine.types import Item
 from app.ids import BranchId, ConversationId, ItemId, TurnId, UserId
+from app.web.metadata import Metadata
 
 
 class Turn(msgspec.Struct, frozen=True):
@@ -48,7 +49,5 @@ class Conversation(msgspec.Struct, frozen=True, kw_only=True):
     metadata: dict[str, Any]
 
 
-class DeletedConversation(msgspec.Struct, frozen=True, kw_only=True):
-    id: str
-    object: Literal["conversation.deleted"] = "conversation.deleted"
-    deleted: bool = True
+class CreateConversation(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
+    metadata: Metadata | None = None

@@ -3,12 +3,14 @@
 import asyncio
 from collections.abc import Hashable
 
-from app.errors import BackstoryError
+from app.errors import BackstoryError, Conflict
 from app.ids import id_text
 from app.responses.create import Answer, create
 from app.responses.parts import Parts
 from app.responses.types import Call
 from app.web.idempotency import Claim, check_same_body, release, take
+
+GIVEN_UP = Conflict("The request that began with this Idempotency-Key was given up: try again.")
 
 Outcome = Answer | str
 """The answer on its way, or the id of the response that answered before."""
@@ -49,7 +51,7 @@ async def create_once(parts: Parts, running: Running, call: Call) -> Outcome:
         outcome.set_result(await _take_or_create(parts, running, call, claim))
     except BaseException as error:
         running.remove(claim)
-        outcome.set_exception(error if isinstance(error, BackstoryError) else BackstoryError(""))
+        outcome.set_exception(error if isinstance(error, BackstoryError) else GIVEN_UP)
         outcome.exception()  # read here, since nobody else may wait for it
         raise
     return outcome.result()

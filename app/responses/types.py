@@ -13,14 +13,8 @@ from app.engine.types import Item
 from app.ids import ConversationId, ResponseId, TurnId, UserId
 from app.usage.types import RequestRecord
 from app.web.idempotency import Claim
+from app.web.metadata import Metadata
 from app.web.principal import Caller
-
-METADATA_MAX = 16
-METADATA_KEY_LENGTH_MAX = 64
-METADATA_VALUE_LENGTH_MAX = 512
-
-MetadataKey = Annotated[str, Meta(max_length=METADATA_KEY_LENGTH_MAX)]
-MetadataValue = Annotated[str, Meta(max_length=METADATA_VALUE_LENGTH_MAX)]
 
 
 class RecallOptions(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -47,9 +41,7 @@ class ResponseFields(msgspec.Struct, kw_only=True):
     background: bool | None = None
     previous_response_id: str | None = None
     conversation: str | dict[str, Any] | None = None
-    metadata: Annotated[dict[MetadataKey, MetadataValue], Meta(max_length=METADATA_MAX)] | None = (
-        None
-    )
+    metadata: Metadata | None = None
     user: str | None = None
     memory: bool | dict[str, Any] | None = None
     cache: bool | dict[str, Any] | None = None
