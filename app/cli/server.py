@@ -42,7 +42,6 @@ def serve_workers(config: Config, address: str, port: int, once_started: Callabl
     try:
         server.serve()
     except SystemExit as stopped:
-        # A terminal's Ctrl-C reaches the workers too, and granian wonders at their exit.
         return 0 if told_to_stop else int(stopped.code or 0)
     return 0 if told_to_stop else 1
 

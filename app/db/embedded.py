@@ -20,7 +20,14 @@ from urllib.parse import quote
 
 import psutil
 
-from app.db.postmaster import POLL_SECONDS, end, find_server, read_pid_file, runs
+from app.db.postmaster import (
+    POLL_SECONDS,
+    end,
+    find_server,
+    forget_number_of_another,
+    read_pid_file,
+    runs,
+)
 from app.db.server_user import ServerUser, let_pass, let_read, make_private_folder, server_user
 from app.errors import StartError
 from app.processes import log_tail, open_log
@@ -89,7 +96,7 @@ class EmbeddedPostgres:
         user = server_user(self.pgdata)
         self._let_in(user)
         if (self.pgdata / "PG_VERSION").exists():
-            self._refuse_other_version()
+            self.refuse_other_version()
         else:
             self._create(user)
         self._launch(user)
@@ -104,6 +111,14 @@ class EmbeddedPostgres:
         if self._child is not None:
             return self._child.poll() is None
         return self._server is not None and runs(self._server)
+
+    def find_running(self) -> bool:
+        """Whether a server runs, started by whomever; then the URLs lead to it."""
+        told = read_pid_file(self.pgdata)
+        if told is None or find_server(self.pgdata) is None:
+            return False
+        self.socket_dir = told.socket_dir
+        return True
 
     def restart_if_dead(self) -> bool:
         """Whether it had to be started again."""
@@ -125,7 +140,8 @@ class EmbeddedPostgres:
         let_pass(user, self._programs)
         let_read(user, self._programs.parent)
 
-    def _refuse_other_version(self) -> None:
+    def refuse_other_version(self) -> None:
+        """Raises StartError."""
         made_by = (self.pgdata / "PG_VERSION").read_text().strip()
         ours = self._run_tool("postgres", "--version").split()[-1].split(".")[0]
         if made_by != ours:
@@ -159,6 +175,7 @@ class EmbeddedPostgres:
         """The server that outlived kill -9 of the service, unless it is going or out of reach."""
         server = find_server(self.pgdata)
         if server is None:
+            forget_number_of_another(self.pgdata)
             return None
         told = read_pid_file(self.pgdata)
         if not told or told.status == "stopping" or not (told.socket_dir / SOCKET_NAME).exists():
@@ -170,6 +187,7 @@ class EmbeddedPostgres:
 
     def _spawn(self, user: ServerUser) -> None:
         make_private_folder(user, self.socket_dir)
+        self._clear_socket()
         shutil.copyfile(SETTINGS, self.pgdata / "backstory.conf")
         (self.pgdata / "backstory.conf").chmod(0o644)
         socket = ["-c", f"unix_socket_directories={self.socket_dir}", "-c", f"port={PORT}"]
@@ -183,6 +201,11 @@ class EmbeddedPostgres:
                 **_run_as(user),
             )
         self._server = psutil.Process(self._child.pid)
+
+    def _clear_socket(self) -> None:
+        """No server runs here, but one killed and not yet reaped by init would hold its lock."""
+        for name in (SOCKET_NAME, f"{SOCKET_NAME}.lock"):
+            (self.socket_dir / name).unlink(missing_ok=True)
 
     def _wait_until_ready(self, user: ServerUser) -> None:
         began = time.monotonic()

@@ -29,20 +29,16 @@ def read_pid_file(pgdata: Path) -> PidFile | None:
 
 
 def find_server(pgdata: Path) -> psutil.Process | None:
-    """The process that postmaster.pid names, if it really is the server of this directory.
+    """The process that postmaster.pid names, if it really is the server of this directory."""
+    pid = _named_pid(pgdata)
+    return psutil.Process(pid) if pid and _serves(pid, pgdata) else None
 
-    If the number is another process's by now, the file is removed: Postgres would not start,
-    taking that process for the server.
-    """
-    try:
-        pid = int((pgdata / "postmaster.pid").read_text().split("\n", 1)[0])
-    except (FileNotFoundError, ValueError):
-        return None
-    if _serves(pid, pgdata):
-        return psutil.Process(pid)
-    if psutil.pid_exists(pid):
+
+def forget_number_of_another(pgdata: Path) -> None:
+    """Postgres would not start where another process has got the dead server's number."""
+    pid = _named_pid(pgdata)
+    if pid and psutil.pid_exists(pid) and not _serves(pid, pgdata):
         (pgdata / "postmaster.pid").unlink(missing_ok=True)
-    return None
 
 
 def runs(process: psutil.Process) -> bool:
@@ -61,6 +57,13 @@ def end(server: psutil.Process) -> None:
             _signal(server, signal.SIGQUIT)
             deadline += STOP_SECONDS_MAX
         time.sleep(POLL_SECONDS)
+
+
+def _named_pid(pgdata: Path) -> int | None:
+    try:
+        return int((pgdata / "postmaster.pid").read_text().split("\n", 1)[0])
+    except (FileNotFoundError, ValueError):
+        return None
 
 
 def _serves(pid: int, pgdata: Path) -> bool:

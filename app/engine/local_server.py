@@ -40,7 +40,7 @@ class LocalServer(ChildProcess):
 
     def __init__(self, config: Config) -> None:
         data_dir = config.data_dir.resolve()
-        self._address_file = data_dir / "run" / "local_engine.url"
+        self._address_file = address_file(data_dir)
         self.url = f"http://127.0.0.1:{_free_port()}"
         super().__init__(
             "local engine",
@@ -86,6 +86,11 @@ class LocalServer(ChildProcess):
     def _why(self) -> str:
         said = self.log_tail().splitlines()[-1:]
         return " ".join([*said, f"(see {self.log_path})"])
+
+
+def address_file(data_dir: Path) -> Path:
+    """Holds the engine's URL while it is ready."""
+    return data_dir / "run" / "local_engine.url"
 
 
 def find_weights() -> Path:

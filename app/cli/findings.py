@@ -1,0 +1,23 @@
+"""What a check of `backstory doctor` says."""
+
+from typing import Literal
+
+import msgspec
+
+
+class Finding(msgspec.Struct, frozen=True):
+    level: Literal["ok", "warn", "fail"]
+    text: str
+    remedy: str = ""
+
+
+def ok(text: str) -> Finding:
+    return Finding("ok", text)
+
+
+def warn(text: str, remedy: str) -> Finding:
+    return Finding("warn", text, remedy)
+
+
+def fail(text: str, remedy: str) -> Finding:
+    return Finding("fail", text, remedy)
