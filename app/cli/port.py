@@ -19,9 +19,7 @@ def held(host: str, port: int) -> Iterator[tuple[str, int]]:
         family, _, _, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
     except socket.gaierror as error:
         raise StartError(f"The host {host} is not known: choose another --host.") from error
-    with socket.socket(family, socket.SOCK_STREAM) as taken:
-        taken.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        _bind(taken, address, host, port)
+    with _bound(family, address, host, port) as taken:
         ip, number = taken.getsockname()[:2]
         if sys.platform.startswith("linux"):
             taken.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
@@ -36,13 +34,25 @@ def base_url(host: str, port: int) -> str:
     return f"http://[{name}]:{port}" if ":" in name else f"http://{name}:{port}"
 
 
-def _bind(taken: socket.socket, address: tuple[object, ...], host: str, port: int) -> None:
+def _bound(family: int, address: tuple[object, ...], host: str, port: int) -> socket.socket:
+    """To ourselves alone; only where connections of an earlier run still end, beside those."""
+    taken = socket.socket(family, socket.SOCK_STREAM)
     try:
-        taken.bind(address)
-    except PermissionError as error:
-        raise StartError(f"Port {port} is for root only: choose another --port.") from error
+        try:
+            taken.bind(address)
+        except OSError:
+            taken.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            taken.bind(address)
     except OSError as error:
-        raise StartError(
-            f"Port {port} on {host} cannot be had ({error.strerror}): "
-            "stop what uses it, or choose another --port."
-        ) from error
+        taken.close()
+        raise _refusal(error, host, port) from error
+    return taken
+
+
+def _refusal(error: OSError, host: str, port: int) -> StartError:
+    if isinstance(error, PermissionError):
+        return StartError(f"Port {port} is for root only: choose another --port.")
+    return StartError(
+        f"Port {port} on {host} cannot be had ({error.strerror}): "
+        "stop what uses it, or choose another --port."
+    )
