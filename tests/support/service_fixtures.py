@@ -9,6 +9,7 @@ from openai import AsyncOpenAI
 from app.config import Config
 from app.db.embedded import EmbeddedPostgres
 from app.embeddings.process_embedder import ProcessEmbedder
+from tests.support.api import Api, open_api
 from tests.support.engine import FakeEngine, run_fake_engine
 from tests.support.postgres_fixtures import DatabaseUrls, fresh_database
 from tests.support.service import Service, run_service
@@ -53,3 +54,10 @@ async def openai(backstory: Service) -> AsyncIterator[AsyncOpenAI]:
         base_url=backstory.base_url, api_key=backstory.api_key, max_retries=0
     ) as client:
         yield client
+
+
+@pytest.fixture
+async def api(backstory: Service) -> AsyncIterator[Api]:
+    """The service on the wire, spoken to with its first key and no user."""
+    async with open_api(backstory) as api:
+        yield api
