@@ -30,10 +30,10 @@ from app.memory.embed import embed_handler
 from app.processes import DRAIN_SIGNAL
 from app.responses import routes as responses_routes
 from app.responses.flights import Flights
-from app.responses.idempotent import Running
 from app.responses.parts import Keys, Parts
 from app.responses.remember_turn import turn_handler
 from app.responses.run import Runs
+from app.responses.running import Running
 from app.settings.read import SettingsReader
 from app.usage import routes as usage_routes
 from app.usage.record import observe, open_request_log
@@ -57,7 +57,6 @@ PROVIDED = (
     "embedder",
     "jobs",
     "parts",
-    "running",
     "runs",
     "request_log",
 )
@@ -110,27 +109,29 @@ async def _lifespan(app: Litestar, config: Config) -> AsyncIterator[None]:
     ):
         await check_role(database)
         runs = Runs(config.running_responses_max)
+        users = Users(database, config.principal_ttl_seconds)
         parts = Parts(
             config=config,
             keys=Keys(vault.derive("contents"), vault.derive("cache"), vault.derive("users")),
             database=database,
             engine=engine,
             embedder=embedder,
+            users=users,
             settings=SettingsReader(database, config.settings_ttl_seconds),
             jobs=jobs,
             request_log=request_log,
             runs=runs,
             flights=Flights(),
+            running=Running(),
         )
         _serve_jobs(jobs, database, embedder)
         app.state.update(
             config=config,
             database=database,
-            users=Users(database, config.principal_ttl_seconds),
+            users=users,
             embedder=embedder,
             jobs=jobs,
             parts=parts,
-            running=Running(),
             runs=runs,
             request_log=request_log,
             authenticate=Authenticator(database, config.principal_ttl_seconds),

@@ -23,6 +23,7 @@ OWN_COLUMNS = frozenset(
     {
         "id", "object", "created_at", "completed_at", "status", "error", "instructions", "model",
         "output", "previous_response_id", "conversation", "tools", "usage", "store", "background",
+        "recalled",
     }
 )  # fmt: skip
 """Fields of a response that have a column or are items; the rest is kept as one document."""

@@ -1,6 +1,5 @@
 """The main road: context, cache, engine, commit."""
 
-import asyncio
 import time
 from collections.abc import AsyncGenerator
 from hashlib import blake2b
@@ -16,7 +15,7 @@ from app.conversations.contents import Hasher, NewItem, canonical
 from app.conversations.context import Context, resolve, whole_calls
 from app.engine.types import EngineRequest, Event, Item
 from app.errors import Forbidden, OnlyIfCached, TooManyRequests
-from app.ids import PROJECT_ITSELF, ResponseId, UserId, new_id
+from app.ids import PROJECT_ITSELF, ResponseId, UserId, id_text, new_id
 from app.responses.commit import Turn, commit
 from app.responses.complete import ENDS, Completer
 from app.responses.flights import Flight
@@ -25,6 +24,7 @@ from app.responses.parts import Parts
 from app.responses.recalled import MemoryPlan, Recollection, memory_plan, recollect
 from app.responses.resource import new_resource
 from app.responses.run import Run
+from app.responses.running import Answer
 from app.responses.types import Call
 from app.settings.types import GatewaySettings
 from app.usage.types import CacheStatus
@@ -60,15 +60,6 @@ class Road(msgspec.Struct, kw_only=True):
                 ttl_seconds=exact.ttl_left_seconds(self.entry),
             )
         return cache_headers(self.status, stored=bool(self.cache and self.cache.write))
-
-
-class Answer(msgspec.Struct, frozen=True):
-    """A response on its way, and what is to be said of it in headers."""
-
-    run: Run
-    task: asyncio.Task[None]
-    headers: dict[str, str]
-    finish_without_client: bool
 
 
 async def create(parts: Parts, call: Call) -> Answer:
@@ -212,6 +203,8 @@ def _depart(parts: Parts, road: Road) -> Run:
         else None,
         conversation=context.conversation,
     )
+    if recalled := road.recollection.memory_ids:
+        resource["recalled"] = [id_text("mem", memory_id) for memory_id in recalled]
     return Run(road.call, Completer(resource, request.parameters), events)
 
 

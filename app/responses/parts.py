@@ -6,9 +6,11 @@ from app.config import Config
 from app.db.database import Database
 from app.embeddings.types import Embedder
 from app.engine.types import Engine
+from app.identity.users import Users
 from app.jobs.runner import JobRunner
 from app.responses.flights import Flights
 from app.responses.run import Runs
+from app.responses.running import Running
 from app.settings.read import SettingsReader
 from app.usage.record import RequestLog
 
@@ -27,8 +29,10 @@ class Parts(msgspec.Struct, frozen=True):
     database: Database
     engine: Engine
     embedder: Embedder
+    users: Users
     settings: SettingsReader
     jobs: JobRunner
     request_log: RequestLog
     runs: Runs
     flights: Flights
+    running: Running

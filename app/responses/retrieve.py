@@ -130,6 +130,7 @@ async def _outputs(conn: Connection, caller: Caller, stored: StoredResponse) -> 
 
 def _resource(stored: StoredResponse, outputs: list[StoredItem]) -> Resource:
     previous, conversation = stored.previous_response_id, stored.conversation_id
+    recalled = [id_text("mem", memory_id) for memory_id in stored.recalled]
     return {
         "id": id_text("resp", stored.response_id),
         "object": "response",
@@ -147,4 +148,5 @@ def _resource(stored: StoredResponse, outputs: list[StoredItem]) -> Resource:
         "store": True,
         "usage": stored.usage,
         **stored.fields,
+        **({"recalled": recalled} if recalled else {}),
     }

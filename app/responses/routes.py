@@ -15,10 +15,10 @@ from app.config import Config
 from app.db.database import Database
 from app.identity.users import Users
 from app.responses import retrieve
-from app.responses.create import Answer
-from app.responses.idempotent import Running, create_once
+from app.responses.idempotent import create_once
 from app.responses.parts import Parts
 from app.responses.request import read_request, starting_after
+from app.responses.running import Answer
 from app.responses.types import Call, CreateRequest
 from app.usage.record import disown, record_of
 from app.web.frames import DONE, HEADERS
@@ -33,15 +33,12 @@ JSON = "application/json"
 
 @post("/v1/responses", opt=ENGINE, status_code=200)
 async def create_response(
-    request: Request[Any, Any, Any],
-    parts: NamedDependency[Parts],
-    users: NamedDependency[Users],
-    running: NamedDependency[Running],
+    request: Request[Any, Any, Any], parts: NamedDependency[Parts]
 ) -> Response[Any]:
     body = await request.body()
     asked = read_request(body, request.headers, parts.config)
-    call = await _call(request, users, asked, body)
-    answer = await create_once(parts, running, call)
+    call = await _call(request, parts.users, asked, body)
+    answer = await create_once(parts, call)
     if isinstance(answer, str):
         return await _stored_answer(parts, call, answer)
     if asked.stream:

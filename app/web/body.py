@@ -16,7 +16,7 @@ def decode_object(body: bytes) -> dict[str, Any]:
     """The JSON object in a body. Raises InvalidRequest."""
     try:
         value = msgspec.json.decode(body)
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise InvalidRequest(
             f"The body of the request could not be parsed as JSON: {error}.", code="invalid_json"
         ) from None
