@@ -4,7 +4,7 @@ from collections.abc import AsyncIterator
 
 import asyncpg
 
-from app.cli.findings import Finding, fail, ok
+from app.cli.findings import Finding, fail, failed, ok
 from app.config import Config
 from app.db.embedded import EmbeddedPostgres
 from app.db.migrate import POSTGRES_MIN, pending
@@ -34,8 +34,7 @@ def _check_stopped(postgres: EmbeddedPostgres) -> Finding:
     try:
         postgres.refuse_other_version()
     except StartError as error:
-        text, _, remedy = str(error).partition(": ")
-        return fail(text, remedy.capitalize())
+        return failed(error)
     return ok("The embedded database is stopped, and starts with the service")
 
 
@@ -96,8 +95,7 @@ async def _check_schema(owner_url: str) -> Finding:
     try:
         missing = await pending(conn)
     except StartError as error:
-        text, _, remedy = str(error).partition(": ")
-        return fail(text, remedy.capitalize() or "Start the program that migrated it.")
+        return failed(error)
     except asyncpg.PostgresError as error:
         return fail(
             f"The owner may not read the schema: {_said(error)}",

@@ -8,7 +8,7 @@ from pathlib import Path
 from app.cli import port as ports
 from app.cli.announce import answers
 from app.cli.data_dir import holder, read_credentials
-from app.cli.findings import Finding, fail, ok, warn
+from app.cli.findings import Finding, fail, failed, ok, warn
 from app.config import Config
 from app.embeddings.model import PACKAGED_MODELS, local_folder
 from app.engine.local_server import find_weights
@@ -51,8 +51,7 @@ def check_service(config: Config) -> Finding:
         with ports.held(config.host, config.port):
             return ok(f"The service is stopped, and port {config.port} is free for it")
     except StartError as error:
-        text, _, remedy = str(error).partition(": ")
-        return fail(text, remedy.capitalize())
+        return failed(error)
 
 
 def check_weights(config: Config) -> Finding:
@@ -61,8 +60,7 @@ def check_weights(config: Config) -> Finding:
     try:
         return ok(f"The local engine's weights are in {find_weights()}")
     except StartError as error:
-        text, _, remedy = str(error).partition(": ")
-        return fail(text, remedy.capitalize())
+        return failed(error)
 
 
 def check_embedding_model(config: Config) -> Finding:

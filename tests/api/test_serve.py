@@ -21,6 +21,7 @@ from tests.support.serving import (
     all_gone,
     clean_environ,
     end,
+    run_command,
     servers_in,
     serving,
     until,
@@ -172,7 +173,7 @@ def test_a_lost_secret_key_is_not_replaced_in_silence(folder: Path) -> None:
 
 def test_one_service_a_directory(folder: Path) -> None:
     with serving(folder) as service:
-        done = _run("serve", "--data-dir", str(folder), "--port", "0")
+        done = run_command("serve", "--data-dir", str(folder), "--port", "0")
         assert done.returncode == 1
         assert f"already runs on {folder} (process {service.process.pid})" in done.stderr
         assert service.get("/health/live") == 200
@@ -183,7 +184,7 @@ def test_a_taken_port_ends_the_start_before_anything_runs(tmp_path: Path) -> Non
         taken.bind(("127.0.0.1", 0))
         taken.listen()
         port = taken.getsockname()[1]
-        done = _run("serve", "--data-dir", str(tmp_path / "data"), "--port", str(port))
+        done = run_command("serve", "--data-dir", str(tmp_path / "data"), "--port", str(port))
     assert done.returncode == 1
     assert f"Port {port} on 127.0.0.1 cannot be had" in done.stderr
     assert not (tmp_path / "data" / "postgres").exists()
@@ -192,13 +193,13 @@ def test_a_taken_port_ends_the_start_before_anything_runs(tmp_path: Path) -> Non
 def test_a_second_service_gets_no_part_of_the_port(folder: Path) -> None:
     with serving(folder) as service, data_folder() as other:
         port = service.root_url.rpartition(":")[2]
-        done = _run("serve", "--data-dir", str(other), "--port", port)
+        done = run_command("serve", "--data-dir", str(other), "--port", port)
         assert done.returncode == 1
         assert "cannot be had" in done.stderr
 
 
 def test_a_key_without_its_engine_ends_the_start(tmp_path: Path) -> None:
-    done = _run("serve", "--data-dir", str(tmp_path / "data"), OPENINFER_API_KEY="sk-x")
+    done = run_command("serve", "--data-dir", str(tmp_path / "data"), OPENINFER_API_KEY="sk-x")
     assert done.returncode == 1
     assert "OPENINFER_BASE_URL" in done.stderr
     assert not (tmp_path / "data").exists()
@@ -222,6 +223,16 @@ def test_a_terminal_is_shown_the_key(folder: Path) -> None:
     assert b"API key   bs_sk_" in shown
 
 
+def test_the_doctor_finds_nothing_while_it_runs(folder: Path) -> None:
+    with serving(folder) as service:
+        done = run_command("doctor", "--data-dir", str(folder))
+        assert done.returncode == 0, done.stdout
+        assert f"The service runs (process {service.process.pid})" in done.stdout
+        assert "The schema is up to date" in done.stdout
+        assert "The engine at http://127.0.0.1" in done.stdout
+        assert service.get("/health/live") == 200
+
+
 def test_workers_get_no_engine_of_their_own(folder: Path) -> None:
     """Two workers share one engine, one embedder and one Postgres."""
     with serving(folder, "--workers", "2") as service:
@@ -241,18 +252,6 @@ def _is_postgres(process: psutil.Process) -> bool:
 
 def _living(processes: list[psutil.Process]) -> list[psutil.Process]:
     return [process for process in processes if process.status() != psutil.STATUS_ZOMBIE]
-
-
-def _run(*arguments: str, **environ: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, "-m", "app.cli", *arguments],
-        cwd=ROOT,
-        env=clean_environ() | environ,
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=False,
-    )
 
 
 def _mode(path: Path) -> int:

@@ -117,6 +117,19 @@ def end(service: Serving) -> None:
         until(lambda: not servers_in(service.data_dir))
 
 
+def run_command(*arguments: str, **environ: str) -> subprocess.CompletedProcess[str]:
+    """`backstory …` to its end."""
+    return subprocess.run(
+        [sys.executable, "-m", "app.cli", *arguments],
+        cwd=ROOT,
+        env=clean_environ() | environ,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+
+
 def servers_in(data_dir: Path) -> list[psutil.Process]:
     """Postgres servers of the directory, also those that nobody started today."""
     mark = str(data_dir / "postgres")
