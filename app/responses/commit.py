@@ -1,5 +1,6 @@
 """Putting a finished turn into the one statement that stores it."""
 
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID
@@ -13,7 +14,7 @@ from app.conversations.contents import Content, Hasher, NewItem, extend_history
 from app.conversations.context import Context
 from app.db.database import Database
 from app.errors import Unavailable
-from app.ids import ResponseId, new_id
+from app.ids import ProjectId, ResponseId, new_id
 from app.responses import queries
 from app.responses.complete import OutputItem
 from app.responses.resource import Resource
@@ -54,16 +55,25 @@ async def commit(database: Database, turn: Turn, *, retry_seconds: float) -> Non
     """
     values = _values(turn)
     project = turn.call.caller.project
+    try:  # a retry context costs as much as a query: only where it is needed
+        await _commit_once(database, project, values)
+    except Unavailable:
+        await _commit_again(database, project, values, retry_seconds)
+
+
+async def _commit_once(database: Database, project: ProjectId, values: dict[str, Any]) -> None:
+    async with database.tenant(project) as conn:
+        await queries.commit_turn(conn, values)
+
+
+async def _commit_again(
+    database: Database, project: ProjectId, values: dict[str, Any], retry_seconds: float
+) -> None:
     async for attempt in stamina.retry_context(
         on=Unavailable, attempts=None, timeout=retry_seconds, wait_initial=0.1, wait_max=1.0
     ):
-        with attempt:
-            try:
-                async with database.tenant(project) as conn:
-                    await queries.commit_turn(conn, values)
-            except asyncpg.UniqueViolationError:
-                if attempt.num == 1:
-                    raise
+        with attempt, suppress(asyncpg.UniqueViolationError):
+            await _commit_once(database, project, values)
 
 
 def _values(turn: Turn) -> dict[str, Any]:

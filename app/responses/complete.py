@@ -48,6 +48,7 @@ class Completer:
         self._began = False
         self._sequence_number = 0
         self._ids: dict[int, ItemId] = {}
+        self._id_texts: dict[int, str] = {}
         self._indexes: dict[str, int] = {}
         self._open: dict[int, Item] = {}
         self._texts: dict[tuple[int, int], list[str]] = {}
@@ -148,11 +149,12 @@ class Completer:
             named["status"] = item.get("status") or status
         return named
 
-    def _id_text(self, index: int, type_: str | None = None) -> str:
+    def _id_text(self, index: int, type_: str = "message") -> str:
+        """Made when an item is first heard of; its type is known by then."""
         if index not in self._ids:
             self._ids[index] = ItemId(new_id())
-        known = self._done.get(index) or self._open.get(index) or {}
-        return item_id_text(self._ids[index], type_ or item_type(known))
+            self._id_texts[index] = item_id_text(self._ids[index], type_)
+        return self._id_texts[index]
 
     # Ending
 
