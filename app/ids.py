@@ -24,6 +24,9 @@ PROJECT_ITSELF = UserId(UUID(int=0))
 """The user id of rows that belong to no user: the project's own data."""
 
 
+YEAR_9000_MS = 221_845_392_000_000
+
+
 def new_id() -> UUID:
     return uuid7()
 
@@ -34,14 +37,15 @@ def id_text(prefix: str, value: UUID) -> str:
 
 
 def parse_id(prefix: str, text: str) -> UUID | None:
-    """The UUID in `prefix_<32 hex digits>`, or None where the text is not such an id."""
+    """The UUIDv7 in `prefix_<32 hex digits>`, or None where the text is not such an id."""
     head, _, digits = text.partition("_")
     if head != prefix or len(digits) != 32 or digits != digits.lower():
         return None
     try:
-        return UUID(hex=digits)
+        value = UUID(hex=digits)
     except ValueError:
         return None
+    return value if value.version == 7 and value.int >> 80 < YEAR_9000_MS else None
 
 
 def created_at(value: UUID) -> datetime:

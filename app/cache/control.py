@@ -7,7 +7,8 @@ from app.errors import InvalidRequest
 from app.usage.types import CacheStatus
 from app.web.body import convert
 
-MAX_AGE_SECONDS_MAX = 10**9
+MAX_AGE_DIGITS_MAX = 9
+MAX_AGE_SECONDS_MAX = 10**MAX_AGE_DIGITS_MAX
 
 
 def parse_cache_control(header: str | None) -> CacheControl:
@@ -29,7 +30,7 @@ def _max_age(text: str | None) -> int | None:
         return None
     if not text.isdecimal():
         raise InvalidRequest("'max-age' of Cache-Control must be a number of seconds.")
-    return min(int(text), MAX_AGE_SECONDS_MAX)
+    return MAX_AGE_SECONDS_MAX if len(text) > MAX_AGE_DIGITS_MAX else int(text)
 
 
 def cache_options(

@@ -8,8 +8,10 @@ from msgspec import Meta
 
 from app.ids import ResponseId, UserId
 
-NAMESPACE_LENGTH_MAX = 200
+NAME_LENGTH_MAX = 200
 TAGS_MAX = 20
+
+Name = Annotated[str, Meta(min_length=1, max_length=NAME_LENGTH_MAX, pattern=r"^[^\x00]+$")]
 
 
 class CacheOptions(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -17,8 +19,8 @@ class CacheOptions(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
 
     mode: Literal["exact"] = "exact"
     ttl_seconds: Annotated[int, Meta(ge=1, le=31_536_000)] | None = None
-    namespace: Annotated[str, Meta(min_length=1, max_length=NAMESPACE_LENGTH_MAX)] | None = None
-    tags: Annotated[list[str], Meta(max_length=TAGS_MAX)] = []
+    namespace: Name | None = None
+    tags: Annotated[list[Name], Meta(max_length=TAGS_MAX)] = []
 
 
 class CacheControl(msgspec.Struct, frozen=True, kw_only=True):

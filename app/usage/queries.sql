@@ -1,5 +1,5 @@
 -- name: insert_requests!
--- Requests of one project, written in a batch.
+-- Requests of one project, written in a batch; those of a batch that is tried again are there.
 INSERT INTO requests (
     project_id, created_at, request_id, user_id, key_id, endpoint, purpose, response_id,
     model, engine, stream, status, error_code, cache_status, input_tokens, output_tokens,
@@ -18,7 +18,8 @@ FROM unnest(
     AS given (
     project_id, created_at, request_id, user_id, key_id, endpoint, purpose, response_id,
     model, engine, stream, status, error_code, cache_status, input_tokens, output_tokens,
-    cached_tokens, saved_tokens, first_token_ms, total_ms);
+    cached_tokens, saved_tokens, first_token_ms, total_ms)
+ON CONFLICT DO NOTHING;
 
 -- name: list_requests_newest_first
 -- Requests of a stretch of time, newest first, before a cursor.

@@ -9,6 +9,7 @@ from collections import defaultdict, deque
 from collections.abc import AsyncIterator, Iterable
 from contextlib import asynccontextmanager
 
+import asyncpg
 import structlog
 from litestar.types import Message, Scope
 
@@ -46,18 +47,34 @@ class RequestLog:
         while self._waiting:
             batch = [self._waiting.popleft() for _ in range(min(BATCH_MAX, len(self._waiting)))]
             try:
-                await self._write(batch)
+                for project, records in _by_project(batch).items():
+                    await self._write_what_can_be(project, records)
             except Unavailable:
                 self._waiting.extendleft(reversed(batch))
                 return
 
-    async def _write(self, batch: Iterable[RequestRecord]) -> None:
-        by_project: dict[ProjectId, list[RequestRecord]] = defaultdict(list)
-        for record in batch:
-            by_project[record.project_id].append(record)
-        for project, records in by_project.items():
-            async with self._database.tenant(project) as conn:
-                await queries.insert_requests(conn, records)
+    async def _write_what_can_be(self, project: ProjectId, records: list[RequestRecord]) -> None:
+        """One record that the database refuses takes no other with it."""
+        try:
+            await self._write(project, records)
+        except asyncpg.PostgresError as error:
+            if len(records) == 1:
+                self.dropped += 1
+                log.warning("requests.refused", endpoint=records[0].endpoint, error=str(error))
+                return
+            for record in records:
+                await self._write_what_can_be(project, [record])
+
+    async def _write(self, project: ProjectId, records: list[RequestRecord]) -> None:
+        async with self._database.tenant(project) as conn:
+            await queries.insert_requests(conn, records)
+
+
+def _by_project(batch: Iterable[RequestRecord]) -> dict[ProjectId, list[RequestRecord]]:
+    by_project: dict[ProjectId, list[RequestRecord]] = defaultdict(list)
+    for record in batch:
+        by_project[record.project_id].append(record)
+    return by_project
 
 
 async def observe(message: Message, scope: Scope) -> None:
@@ -72,6 +89,7 @@ async def observe(message: Message, scope: Scope) -> None:
         record = None if state.get("record_owned") else record_of(scope)
         if record is not None:
             record.status = state.get("status", 500)
+            record.error_code = state.get("error_code")
             record.total_ms = elapsed_ms(scope)
             request_log: RequestLog = scope["app"].state["request_log"]
             request_log.add(record)

@@ -75,8 +75,7 @@ def _invalid(error: ValidationException) -> InvalidRequest:
 
 def _note(request: Request[Any, Any, Any], error: BackstoryError) -> None:
     """The request log wants to know why."""
-    if record := request.scope.get("state", {}).get("record"):
-        record.error_code = error.code
+    request.scope.setdefault("state", {})["error_code"] = error.code
 
 
 EXCEPTION_HANDLERS: dict[Any, Any] = {

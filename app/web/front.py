@@ -9,7 +9,7 @@ from litestar.enums import ScopeType
 from litestar.middleware import ASGIMiddleware
 from litestar.types import ASGIApp, Message, Receive, Scope, Send
 
-from app.errors import Unauthenticated
+from app.errors import InvalidRequest, Unauthenticated
 from app.ids import id_text, new_id
 from app.web.principal import Access, Principal
 from app.web.principal import Scope as KeyScope
@@ -27,6 +27,7 @@ class FrontDoor(ASGIMiddleware):
 
     async def handle(self, scope: Scope, receive: Receive, send: Send, next_app: ASGIApp) -> None:
         visit(scope)
+        _check_query(scope)
         opt = scope["route_handler"].opt
         if opt.get("access", Access.KEY) is not Access.PUBLIC:
             authenticate: Authenticate = scope["app"].state["authenticate"]
@@ -61,6 +62,12 @@ def bearer_token(scope: Scope) -> str:
             code="missing_api_key",
         )
     return token.strip()
+
+
+def _check_query(scope: Scope) -> None:
+    """No text in Postgres can hold a NUL: what asks for one finds nothing, and is told why."""
+    if b"%00" in scope["query_string"]:
+        raise InvalidRequest("The query of the URL may not hold a NUL character.")
 
 
 def _check_scope(principal: Principal, opt: dict[str, Any]) -> None:

@@ -8,6 +8,7 @@ import msgspec
 from app.errors import InvalidRequest
 
 Order = Literal["asc", "desc"]
+LIMIT_DIGITS_MAX = 9
 
 
 class Page(msgspec.Struct, kw_only=True):
@@ -41,13 +42,15 @@ def page_query(query: Mapping[str, str], limit_max: int, order: Order = "desc") 
     limit_text = query.get("limit", "20")
     order_text = query.get("order", order)
     after, before = query.get("after"), query.get("before")
-    if not limit_text.isdecimal() or not 1 <= int(limit_text) <= limit_max:
+    digits = limit_text if limit_text.isdecimal() and len(limit_text) <= LIMIT_DIGITS_MAX else "0"
+    limit = int(digits)
+    if not 1 <= limit <= limit_max:
         raise InvalidRequest(f"'limit' must be from 1 to {limit_max}.", param="limit")
     if order_text not in get_args(Order):
         raise InvalidRequest("'order' must be 'asc' or 'desc'.", param="order")
     if after and before:
         raise InvalidRequest("Only one of 'after' and 'before' can be given.", param="before")
-    return PageQuery(int(limit_text), "asc" if order_text == "asc" else "desc", after, before)
+    return PageQuery(limit, "asc" if order_text == "asc" else "desc", after, before)
 
 
 def page(found: Sequence[Any], query: PageQuery) -> Page:
