@@ -14,7 +14,7 @@ from app.config import Config
 from app.conversations import routes as conversations_routes
 from app.db.database import Database, check_role, open_database
 from app.docs import routes as docs_routes
-from app.docs.openapi import OPENAPI
+from app.docs.openapi import openapi_config
 from app.embeddings.embedder_process import embedder_socket
 from app.embeddings.process_embedder import open_embedder
 from app.embeddings.types import Embedder
@@ -83,7 +83,7 @@ def create_app(config: Config) -> Litestar:
         exception_handlers=EXCEPTION_HANDLERS,
         dependencies={name: _from_state(name) for name in PROVIDED},
         request_max_body_size=config.body_bytes_max,
-        openapi_config=OPENAPI,
+        openapi_config=openapi_config(),
     )
 
 

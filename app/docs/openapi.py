@@ -1,21 +1,34 @@
 """The OpenAPI document."""
 
+from litestar import Router
 from litestar.openapi.config import OpenAPIConfig
 from litestar.openapi.plugins import JsonRenderPlugin
 from litestar.openapi.spec import Components, SecurityScheme
 
 from app import __version__
+from app.web.principal import Access, guarded
 
-OPENAPI = OpenAPIConfig(
-    title="Backstory",
-    version=__version__,
-    description="The service beside an inference API that remembers.",
-    path="/",
-    render_plugins=[JsonRenderPlugin(path="/openapi.json")],
-    components=Components(
-        security_schemes={
-            "key": SecurityScheme(type="http", scheme="bearer", description="API key")
-        }
-    ),
-    security=[{"key": []}],
-)
+PATH = "/openapi.json"
+
+
+def openapi_config() -> OpenAPIConfig:
+    """One for each application: Litestar adds its handlers to the router.
+
+    It also answers every unknown path below the router's own with a page of its own: so the
+    router holds the document's path alone, and unknown paths get our error shape.
+    """
+    return OpenAPIConfig(
+        title="Backstory",
+        version=__version__,
+        description="The service beside an inference API that remembers.",
+        openapi_router=Router(
+            PATH, route_handlers=[], include_in_schema=False, opt=guarded(Access.PUBLIC)
+        ),
+        render_plugins=[JsonRenderPlugin(path=["/", PATH])],
+        components=Components(
+            security_schemes={
+                "key": SecurityScheme(type="http", scheme="bearer", description="API key")
+            }
+        ),
+        security=[{"key": []}],
+    )
