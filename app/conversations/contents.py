@@ -115,7 +115,7 @@ def with_parts_complete(item: Item) -> Item:
     """An output message whose texts have their annotations and logprobs, if empty ones."""
     if item.get("type") != "message" or not isinstance(item.get("content"), list):
         return item
-    return {**item, "content": [_completed_part(part) for part in item["content"]]}
+    return {**item, "content": [completed_part(part) for part in item["content"]]}
 
 
 def item_id_text(item_id: ItemId, type_: str) -> str:
@@ -130,7 +130,7 @@ def parse_item_id(text: str) -> ItemId | None:
         return None
 
 
-def _completed_part(part: Any) -> Any:
+def completed_part(part: Any) -> Any:
     if isinstance(part, dict) and part.get("type") == "output_text":
         return {"annotations": [], "logprobs": [], **part}
     return part

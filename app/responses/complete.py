@@ -9,7 +9,12 @@ from typing import Any, NamedTuple
 
 import msgspec
 
-from app.conversations.contents import item_id_text, item_type, with_parts_complete
+from app.conversations.contents import (
+    completed_part,
+    item_id_text,
+    item_type,
+    with_parts_complete,
+)
 from app.engine.types import Event, Item
 from app.errors import BackstoryError
 from app.ids import ItemId, new_id
@@ -23,6 +28,19 @@ ENDS = {
     "response.failed": "failed",
     "error": "failed",
 }
+OF_PARTS = (
+    "response.output_text.",
+    "response.content_part.",
+    "response.refusal.",
+    "response.reasoning_text.",
+)
+OF_ITEMS = (*OF_PARTS, "response.function_call_arguments.", "response.reasoning_")
+"""Events that belong to an item, or to a part of one, also where the engine does not say which."""
+TEXTS = {
+    "response.output_text.delta": ("output_text", "text"),
+    "response.refusal.delta": ("refusal", "refusal"),
+}
+"""Deltas that make a part: its type, and the field that holds what they add up to."""
 LIFECYCLE = BEGINNINGS | ENDS.keys()
 OPEN_STATUS = "in_progress"
 
@@ -51,7 +69,7 @@ class Completer:
         self._id_texts: dict[int, str] = {}
         self._indexes: dict[str, int] = {}
         self._open: dict[int, Item] = {}
-        self._texts: dict[tuple[int, int], list[str]] = {}
+        self._texts: dict[tuple[int, int, str], list[str]] = {}
         self._done: dict[int, Item] = {}
 
     def begin(self) -> list[bytes]:
@@ -99,16 +117,18 @@ class Completer:
             return self._added(event)
         if type_ == "response.output_item.done":
             return self._item_done(event)
-        if "item_id" not in event and "output_index" not in event:
+        if not (type_.startswith(OF_ITEMS) or "item_id" in event or "output_index" in event):
             return event
         index = self._index_of(event)
         completed = {**event, "output_index": index, "item_id": self._id_text(index)}
-        if type_ == "response.output_text.delta":
-            self._keep_text(index, completed)
-        elif type_ == "response.output_text.done":
+        if type_.startswith(OF_PARTS):
+            completed.setdefault("content_index", 0)
+        if type_.endswith(".delta"):
+            self._keep_text(type_, index, completed)
+        if type_.startswith("response.output_text."):
             completed.setdefault("logprobs", [])
-        elif type_ == "response.content_part.added":
-            self._keep_part(index, completed)
+        elif type_.startswith("response.content_part."):
+            completed["part"] = completed_part(completed.get("part"))
         return completed
 
     def _added(self, event: Event) -> Event:
@@ -126,16 +146,10 @@ class Completer:
         self._done[index] = item
         return {**event, "output_index": index, "item": item}
 
-    def _keep_text(self, index: int, completed: Event) -> None:
-        completed.setdefault("logprobs", [])
-        part = completed.setdefault("content_index", 0)
-        self._texts.setdefault((index, part), []).append(completed.get("delta", ""))
-
-    def _keep_part(self, index: int, completed: Event) -> None:
-        completed.setdefault("content_index", 0)
-        part = completed.get("part")
-        if isinstance(part, dict) and part.get("type") == "output_text":
-            completed["part"] = {"annotations": [], "logprobs": [], **part}
+    def _keep_text(self, type_: str, index: int, completed: Event) -> None:
+        if type_ in TEXTS and isinstance(completed.get("delta"), str):
+            key = (index, completed["content_index"], type_)
+            self._texts.setdefault(key, []).append(completed["delta"])
 
     def _index_of(self, event: Event) -> int:
         if isinstance(index := event.get("output_index"), int):
@@ -181,14 +195,17 @@ class Completer:
             if index in self._done:
                 continue
             closed = {**self._named(index, item, "incomplete"), "status": "incomplete"}
-            texts = [
-                {"type": "output_text", "text": "".join(pieces)}
-                for (at, _), pieces in sorted(self._texts.items())
-                if at == index
-            ]
             if closed["type"] == "message":
-                closed["content"] = texts
+                closed["content"] = self._parts_so_far(index)
             self._done[index] = with_parts_complete(closed)
+
+    def _parts_so_far(self, index: int) -> list[Item]:
+        parts = []
+        for (at, _, type_), pieces in sorted(self._texts.items()):
+            if at == index:
+                kind, field = TEXTS[type_]
+                parts.append({"type": kind, field: "".join(pieces)})
+        return parts
 
     def _output(self) -> list[Item]:
         return [self._done[index] for index in sorted(self._done)]

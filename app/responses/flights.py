@@ -15,6 +15,10 @@ class Flight:
         self._log: Log[Event] = Log()
         self._task = asyncio.create_task(self._pump(events))
 
+    @property
+    def failed(self) -> bool:
+        return self._log.closed and self._log.error is not None
+
     async def follow(self) -> AsyncGenerator[Event]:
         try:
             async with aclosing(self._log.follow()) as batches:
@@ -46,8 +50,9 @@ class Flights:
     def join(
         self, key: Hashable, depart: Callable[[], AsyncGenerator[Event]]
     ) -> tuple[Flight, bool]:
-        """The flight under this key, and whether it began just now."""
-        if flight := self._flights.get(key):
+        """The flight under this key, and whether it began just now; none that has failed."""
+        flight = self._flights.get(key)
+        if flight and not flight.failed:
             return flight, False
         flight = self._flights[key] = Flight(depart())
         return flight, True

@@ -10,7 +10,7 @@ from app.config import Config
 from app.conversations.contents import item_type
 from app.engine.types import Item
 from app.errors import InvalidRequest
-from app.responses.types import CreateRequest, ResponseFields
+from app.responses.types import CreateRequest, Parameters, ResponseFields
 from app.web.body import convert, decode_object
 
 OURS = frozenset(ResponseFields.__struct_fields__)
@@ -23,10 +23,11 @@ def read_request(body: bytes, headers: Mapping[str, str], config: Config) -> Cre
     document = decode_object(body)
     _take_headers(document, headers)
     fields = convert(document, ResponseFields)
+    convert(document, Parameters)
     _check_combination(fields)
     return CreateRequest(
         fields=fields,
-        items=_items(fields.input, config.items_per_request_max),
+        items=_items(fields, config.items_per_request_max),
         parameters={
             name: value
             for name, value in document.items()
@@ -74,7 +75,10 @@ def _conversation_id(value: str | dict[str, Any] | None) -> str | None:
     return value
 
 
-def _items(given: str | list[Item], most: int) -> list[Item]:
+def _items(fields: ResponseFields, most: int) -> list[Item]:
+    given = fields.input
+    if given is msgspec.UNSET:
+        return _nothing_new(fields)
     if isinstance(given, str):
         return [{"type": "message", "role": "user", "content": given}]
     if not given:
@@ -88,7 +92,19 @@ def _items(given: str | list[Item], most: int) -> list[Item]:
     return given
 
 
+def _nothing_new(fields: ResponseFields) -> list[Item]:
+    """What is continued can be enough."""
+    if fields.previous_response_id or fields.conversation:
+        return []
+    raise InvalidRequest(
+        "Missing required parameter: 'input'.", param="input", code="missing_required_parameter"
+    )
+
+
 def _check_item(item: Item, at: str) -> None:
+    type_ = item.get("type")
+    if type_ is not None and (not isinstance(type_, str) or "\x00" in type_):
+        raise _wrong(f"{at}.type", "the name of a type")
     match item_type(item):
         case "message":
             _check_message(item, at)

@@ -33,8 +33,8 @@ class MemoryOptions(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
 class ResponseFields(msgspec.Struct, kw_only=True):
     """The fields of a request that Backstory acts on. All others go to the engine as they are."""
 
-    model: Annotated[str, Meta(min_length=1, max_length=512)]
-    input: str | list[Item] = ""
+    model: Annotated[str, Meta(min_length=1, max_length=512, pattern=r"^[^\x00]+$")]
+    input: str | list[Item] | msgspec.UnsetType = msgspec.UNSET
     instructions: str | None = None
     stream: bool | None = None
     store: bool | None = None
@@ -45,6 +45,29 @@ class ResponseFields(msgspec.Struct, kw_only=True):
     user: str | None = None
     memory: bool | dict[str, Any] | None = None
     cache: bool | dict[str, Any] | None = None
+
+
+class Parameters(msgspec.Struct, kw_only=True):
+    """The standard's other fields, of which only the types are checked: the engine knows their
+    ranges, and the response repeats them."""
+
+    temperature: float | None = None
+    top_p: float | None = None
+    presence_penalty: float | None = None
+    frequency_penalty: float | None = None
+    top_logprobs: int | None = None
+    max_output_tokens: int | None = None
+    max_tool_calls: int | None = None
+    parallel_tool_calls: bool | None = None
+    tools: list[dict[str, Any]] | None = None
+    tool_choice: str | dict[str, Any] | None = None
+    text: dict[str, Any] | None = None
+    reasoning: dict[str, Any] | None = None
+    include: list[str] | None = None
+    truncation: str | None = None
+    service_tier: str | None = None
+    safety_identifier: str | None = None
+    prompt_cache_key: str | None = None
 
 
 class CreateRequest(msgspec.Struct, kw_only=True):
