@@ -14,14 +14,14 @@ from app.responses.retrieve import find_response
 from app.web.principal import Caller
 
 ATTEMPTS = 5
+CROSSED = (asyncpg.ForeignKeyViolationError, asyncpg.DeadlockDetectedError)
+"""What comes of two that write about the same contents at once."""
 
 
 async def forget_response(database: Database, caller: Caller, response_id: str) -> None:
     """Raises NotFound. Where a new turn says at this moment what is to be forgotten, its content
     is kept for it: the foreign key refuses, and the next try sees the new turn."""
-    async for attempt in stamina.retry_context(
-        on=asyncpg.ForeignKeyViolationError, attempts=ATTEMPTS, wait_initial=0.05
-    ):
+    async for attempt in stamina.retry_context(on=CROSSED, attempts=ATTEMPTS, wait_initial=0.05):
         with attempt:
             async with database.tenant(caller.project) as conn:
                 stored = await find_response(conn, caller, response_id)
@@ -32,12 +32,13 @@ async def forget_response(database: Database, caller: Caller, response_id: str) 
 
 async def _forget(conn: Connection, project: ProjectId, turn: Turn) -> None:
     response_id = ResponseId(turn.turn_id)
+    # First, since it waits for the worker that remembers this turn right now, if one does.
+    await queries.delete_jobs(conn, project, turn.turn_id)
     items = await turns.list_items(
         conn, project, turn.branch_id, turn.start_position, turn.end_position
     )
     await forget_by_source(conn, project, "item", [item.item_id for item in items])
     hashes = await queries.delete_items(conn, project, turn)
-    await queries.delete_jobs(conn, project, turn.turn_id)
     await queries.delete_replies(conn, project, response_id)
     await queries.delete_cache_entries(conn, project, response_id)
     if shared := await queries.delete_response(conn, project, response_id):
