@@ -17,6 +17,7 @@ from app.errors import Unavailable
 from app.ids import ProjectId, ResponseId, new_id
 from app.responses import queries
 from app.responses.complete import OutputItem
+from app.responses.log import pack
 from app.responses.resource import Resource
 from app.responses.types import Call
 
@@ -30,6 +31,9 @@ OWN_COLUMNS = frozenset(
 """Fields of a response that have a column or are items; the rest is kept as one document."""
 
 
+TRIED_AGAIN = (Unavailable, asyncpg.ForeignKeyViolationError, asyncpg.DeadlockDetectedError)
+
+
 class Turn(msgspec.Struct, kw_only=True):
     """All that a finished response leaves behind."""
 
@@ -40,9 +44,9 @@ class Turn(msgspec.Struct, kw_only=True):
     resource: Resource
     inputs: list[NewItem]
     outputs: list[OutputItem]
-    log_id: UUID
-    events: bytes | None
-    """None where the log is another response's: this one was replayed from it."""
+    frames: list[bytes]
+    replayed: UUID | None
+    """The log of the response that this one was replayed from: it is shared."""
     recalled: list[UUID]
     remember: bool
     cache: CachePlan | None
@@ -51,14 +55,15 @@ class Turn(msgspec.Struct, kw_only=True):
 async def commit(database: Database, turn: Turn, *, retry_seconds: float) -> None:
     """Returns when the turn is durable. Raises Unavailable when it could not be made so in time.
 
-    A commit whose answer was lost may have happened: the next try then meets its own rows.
+    A commit whose answer was lost may have happened: the next try then meets its own rows. One
+    that met the deletion of what it shares brings it along at the next try, its own log too.
     """
-    values = _values(turn)
     project = turn.call.caller.project
     try:  # a retry context costs as much as a query: only where it is needed
-        await _commit_once(database, project, values)
-    except Unavailable:
-        await _commit_again(database, project, values, retry_seconds)
+        await _commit_once(database, project, _values(turn))
+    except TRIED_AGAIN:
+        turn.replayed = None
+        await _commit_again(database, project, _values(turn), retry_seconds)
 
 
 async def _commit_once(database: Database, project: ProjectId, values: dict[str, Any]) -> None:
@@ -70,7 +75,7 @@ async def _commit_again(
     database: Database, project: ProjectId, values: dict[str, Any], retry_seconds: float
 ) -> None:
     async for attempt in stamina.retry_context(
-        on=Unavailable, attempts=None, timeout=retry_seconds, wait_initial=0.1, wait_max=1.0
+        on=TRIED_AGAIN, attempts=None, timeout=retry_seconds, wait_initial=0.1, wait_max=1.0
     ):
         with attempt, suppress(asyncpg.UniqueViolationError):
             await _commit_once(database, project, values)
@@ -96,8 +101,8 @@ def _values(turn: Turn) -> dict[str, Any]:
         "history_hash": extend_history(context.history_hash, items),
         "instructions_hash": instructions,
         "tools_hash": tools,
-        "log_id": turn.log_id,
-        "events": turn.events,
+        "log_id": turn.replayed or turn.response_id,
+        "events": None if turn.replayed else pack(turn.frames),
         "recalled": turn.recalled,
         "outbox_id": new_id() if turn.remember else None,
         **_content_values(contents),
@@ -180,7 +185,8 @@ def _cache_values(turn: Turn) -> dict[str, Any]:
 
 
 def _claim_values(turn: Turn) -> dict[str, Any]:
-    claim = turn.call.claim
+    """A failed response is nobody's answer: its key is free for another attempt."""
+    claim = turn.call.claim if turn.resource["status"] != "failed" else None
     return {
         "principal_id": claim.principal.id if claim else None,
         "key_hash": claim.key_hash if claim else None,

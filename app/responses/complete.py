@@ -98,6 +98,7 @@ class Completer:
         """Ends the response with what had come."""
         self.ended = True
         self.resource["status"] = status
+        self.resource["completed_at"] = None
         self.resource["error"] = {"code": error.code or "server_error", "message": error.message}
         self._close_open_items()
         self.resource["output"] = self._output()

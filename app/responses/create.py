@@ -3,7 +3,6 @@
 import time
 from collections.abc import AsyncGenerator
 from typing import Any
-from uuid import UUID
 
 from app.cache import exact
 from app.cache.types import CacheEntry
@@ -12,7 +11,7 @@ from app.errors import OnlyIfCached, TooManyRequests
 from app.ids import ResponseId, id_text
 from app.responses.commit import Turn, commit
 from app.responses.complete import ENDS, Completer
-from app.responses.log import pack, unpack
+from app.responses.log import unpack
 from app.responses.parts import Parts
 from app.responses.resource import new_resource
 from app.responses.run import Run
@@ -125,8 +124,8 @@ async def _store(parts: Parts, road: Road, run: Run) -> None:
         resource=run.resource,
         inputs=road.inputs,
         outputs=run.completer.output_items(),
-        log_id=_log_id(road),
-        events=None if road.entry else pack([*run.log.entries, run.completer.last_frame()]),
+        frames=[*run.log.entries, run.completer.last_frame()],
+        replayed=road.entry.log_id if road.entry else None,
         recalled=road.recollection.memory_ids,
         remember=road.memory.remember,
         cache=road.cache if road.status == "MISS" else None,
@@ -135,7 +134,3 @@ async def _store(parts: Parts, road: Road, run: Run) -> None:
     run.stored = True
     if road.memory.remember:
         parts.jobs.wake("remember_turn")
-
-
-def _log_id(road: Road) -> UUID:
-    return road.entry.log_id if road.entry else road.response_id

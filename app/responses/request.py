@@ -15,6 +15,7 @@ from app.web.body import convert, decode_object
 
 OURS = frozenset(ResponseFields.__struct_fields__)
 ROLES = frozenset({"user", "assistant", "system", "developer"})
+NUMBER_DIGITS_MAX = 9
 OWN_HEADERS = {"memory": "backstory-memory", "cache": "backstory-cache"}
 
 
@@ -42,7 +43,7 @@ def starting_after(text: str | None) -> int:
     """The number of the last event that a client has; -1 is none. Raises InvalidRequest."""
     if text is None:
         return -1
-    if not text.isdecimal():
+    if not text.isdecimal() or len(text) > NUMBER_DIGITS_MAX:
         raise _wrong("starting_after", "the sequence number of an event")
     return int(text)
 

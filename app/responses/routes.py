@@ -59,7 +59,7 @@ async def _call(
         record=record,
         take_record=partial(disown, request.scope),
         started=visit(request.scope)[1],
-        claim=claim_for(request.auth, key, body) if key and asked.store else None,
+        claim=claim_for(request.auth, key, body, name) if key and asked.store else None,
     )
 
 

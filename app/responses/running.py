@@ -31,7 +31,7 @@ class Running:
     def find(self, claim: Claim) -> asyncio.Future[Outcome] | None:
         """Raises IdempotencyMismatch where the key began with another body."""
         known = self._begun.get(_key(claim))
-        if known is None:
+        if known is None or _has_failed(known[1]):
             return None
         check_same_body(known[0].body_hash, claim)
         return known[1]
@@ -42,7 +42,19 @@ class Running:
         return outcome
 
     def remove(self, claim: Claim) -> None:
-        self._begun.pop(_key(claim), None)
+        known = self._begun.get(_key(claim))
+        if known and known[0] is claim:
+            del self._begun[_key(claim)]
+
+
+def _has_failed(outcome: asyncio.Future[Outcome]) -> bool:
+    """It only gives its key up now: another attempt has to wait for that, not to join it."""
+    if not outcome.done() or outcome.exception():
+        return False
+    answer = outcome.result()
+    if isinstance(answer, str):
+        return False
+    return answer.run.log.closed and answer.run.resource["status"] == "failed"
 
 
 def _key(claim: Claim) -> Hashable:

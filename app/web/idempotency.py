@@ -61,11 +61,12 @@ _release_key = _sql.statement("release_key")
 _keep_reply = _sql.statement("keep_reply")
 
 
-def claim_for(principal: Principal, key: str, body: bytes) -> Claim:
-    """Raises InvalidRequest where the key is too long."""
+def claim_for(principal: Principal, key: str, body: bytes, user: str | None = None) -> Claim:
+    """The same body of another user is another body. Raises InvalidRequest: the key is too long."""
     if not 1 <= len(key) <= KEY_LENGTH_MAX:
         raise InvalidRequest(f"An Idempotency-Key has 1 to {KEY_LENGTH_MAX} characters.")
-    return Claim(principal, _hash(key.encode()), _hash(body), new_id())
+    said = b"%b\x00%b" % (body, (user or "").encode())
+    return Claim(principal, _hash(key.encode()), _hash(said), new_id())
 
 
 async def take(
