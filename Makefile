@@ -38,7 +38,7 @@ format: $(INSTALLED_DEV)  ## Put the code into its form
 	$(VENV)/bin/ruff format .
 
 bench: $(INSTALLED_DEV)  ## Measure, as ratios within one run; ARGS are passed on
-	@exec $(VENV)/bin/backstory bench $(ARGS)
+	@exec $(VENV)/bin/python -m tests.bench $(ARGS)
 
 lock: $(INSTALLED_DEV)  ## Pin what pyproject.toml names; ARGS=--upgrade takes newer versions
 	$(COMPILE) --build-deps-for editable -o requirements.txt pyproject.toml

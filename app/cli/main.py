@@ -7,7 +7,7 @@ import click
 from app.cli.doctor import doctor
 from app.cli.migrate import migrate
 from app.cli.serve import serve
-from app.errors import StartError
+from app.errors import BackstoryError
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
@@ -24,6 +24,6 @@ backstory.add_command(doctor)
 def main() -> None:
     try:
         backstory()
-    except StartError as error:
+    except BackstoryError as error:
         click.echo(f"backstory: {error}", err=True)
         sys.exit(1)

@@ -17,11 +17,13 @@ from app.cli.announce import announce_when_live, say
 from app.cli.server import serve_workers
 from app.cli.supervisor import Supervisor
 from app.config import Config, read_config
+from app.db.database import check_role, open_database
 from app.db.embedded import EmbeddedPostgres
 from app.db.migrate import migrate
 from app.embeddings.embedder_process import EmbedderProcess
 from app.engine.local_server import LocalServer
 from app.identity.bootstrap import FirstKeys, ensure_first_project
+from app.vault import read_secret_key
 
 
 class Stopped(BaseException):
@@ -82,7 +84,9 @@ def _stoppable() -> Iterator[None]:
 
 
 def _secret_key(config: Config) -> str:
-    return config.secret_key or files.secret_key(config.data_dir)
+    text = config.secret_key or files.secret_key(config.data_dir)
+    read_secret_key(text)  # refused here, once, and not by every worker
+    return text
 
 
 def _local_engine(config: Config, supervisor: Supervisor) -> LocalServer | None:
@@ -104,7 +108,15 @@ def _with_database(config: Config, supervisor: Supervisor) -> Config:
         )
     for name in asyncio.run(migrate(_owner_url(config))):
         say(f"Migrated the database: {name}")
+    asyncio.run(_check_service(config))
     return config
+
+
+async def _check_service(config: Config) -> None:
+    """That requests will be served, and behind walls. Raises StartError or Unavailable."""
+    assert config.database_url is not None
+    async with open_database(config.database_url, config) as database:
+        await check_role(database)
 
 
 def _first_keys(config: Config) -> files.Credentials:

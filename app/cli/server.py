@@ -3,6 +3,7 @@
 import math
 import multiprocessing
 import os
+import resource
 import signal
 from collections.abc import Callable
 
@@ -16,12 +17,14 @@ from app.processes import DRAIN_SIGNAL, PARENT_VARIABLE
 CONNECTIONS_WAITING_MAX = 2048
 REQUESTS_MIN = 4096
 DRAIN_MARGIN_SECONDS = 5
+OPEN_FILES = 2**16
 
 
 def serve_workers(config: Config, address: str, port: int, once_started: Callable[[], None]) -> int:
     """Runs until SIGTERM or SIGINT and the streams have ended. Gives the exit code."""
     # Forking would copy our threads' locks and the lock of the data directory into the workers.
     multiprocessing.set_start_method("spawn", force=True)
+    _allow_many_connections()
     os.environ.update(environ_of(config) | {PARENT_VARIABLE: str(os.getpid())})
     server = _server(config, address, port)
     told_to_stop = False
@@ -44,6 +47,14 @@ def serve_workers(config: Config, address: str, port: int, once_started: Callabl
     except SystemExit as stopped:
         return 0 if told_to_stop else int(stopped.code or 0)
     return 0 if told_to_stop else 1
+
+
+def _allow_many_connections() -> None:
+    """Many systems give a process 1024 files until it asks for more of those it may have."""
+    now, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = OPEN_FILES if most == resource.RLIM_INFINITY else min(most, OPEN_FILES)
+    if now != resource.RLIM_INFINITY and now < wanted:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, most))
 
 
 def _tell_workers() -> None:

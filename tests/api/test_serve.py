@@ -14,7 +14,7 @@ import psutil
 import pytest
 
 from app.db.embedded import EmbeddedPostgres
-from tests.support.postgres_fixtures import data_folder, psql
+from tests.support.postgres_fixtures import data_folder, fresh_database, psql
 from tests.support.serving import (
     ROOT,
     Serving,
@@ -145,7 +145,8 @@ def test_lost_keys_are_made_anew(folder: Path) -> None:
 
 
 def test_a_wiped_database_has_new_keys() -> None:
-    with data_folder() as folder:
+    with data_folder() as path:
+        folder = path / "data"
         with serving(folder) as service:
             before = service.credentials
         postgres = EmbeddedPostgres(folder)
@@ -203,6 +204,37 @@ def test_a_key_without_its_engine_ends_the_start(tmp_path: Path) -> None:
     assert done.returncode == 1
     assert "OPENINFER_BASE_URL" in done.stderr
     assert not (tmp_path / "data").exists()
+
+
+def test_a_superuser_is_refused(tmp_path: Path, postgres: EmbeddedPostgres) -> None:
+    with fresh_database(postgres) as urls:
+        done = run_command(
+            "serve",
+            "--data-dir",
+            str(tmp_path),
+            "--port",
+            "0",
+            BACKSTORY_DATABASE_URL=urls.superuser,
+            BACKSTORY_DATABASE_OWNER_URL=urls.owner,
+        )
+    assert done.returncode == 1
+    assert "passes row security" in done.stderr
+
+
+def test_a_database_of_ones_own(tmp_path: Path, postgres: EmbeddedPostgres) -> None:
+    with fresh_database(postgres) as urls:
+        named = {"BACKSTORY_DATABASE_URL": urls.service, "BACKSTORY_DATABASE_OWNER_URL": urls.owner}
+        assert "applied 0001" in run_command("migrate", **named).stdout
+        assert run_command("migrate", **named).stdout == "The database is up to date.\n"
+        with serving(tmp_path / "data", **named) as service:
+            assert service.get("/v1/models") == 200
+            assert not servers_in(tmp_path / "data")
+
+
+def test_a_short_secret_is_refused(tmp_path: Path) -> None:
+    done = run_command("serve", "--data-dir", str(tmp_path), BACKSTORY_SECRET_KEY="short")
+    assert done.returncode == 1
+    assert "BACKSTORY_SECRET_KEY must be" in done.stderr
 
 
 def test_a_terminal_is_shown_the_key(folder: Path) -> None:
