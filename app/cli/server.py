@@ -6,6 +6,7 @@ import os
 import resource
 import signal
 from collections.abc import Callable
+from contextlib import suppress
 
 from granian.constants import HTTPModes, Interfaces, Loops
 from granian.log import LogLevels
@@ -59,8 +60,9 @@ def _allow_many_connections() -> None:
 
 def _tell_workers() -> None:
     for worker in multiprocessing.active_children():
-        if worker.pid:
-            os.kill(worker.pid, DRAIN_SIGNAL)
+        with suppress(ProcessLookupError):
+            if worker.pid:
+                os.kill(worker.pid, DRAIN_SIGNAL)
 
 
 def _server(config: Config, address: str, port: int) -> MPServer:
