@@ -249,6 +249,8 @@ CREATE TABLE memories (
     trust           text NOT NULL CHECK (trust IN ('user', 'assistant', 'document', 'application')),
     metadata        jsonb NOT NULL DEFAULT '{}',
     version         integer NOT NULL DEFAULT 1,
+    stretch         text                    -- within it, what was said before and after
+        GENERATED ALWAYS AS (nullif(coalesce(conversation_id::text, '') || '/' || coalesce(episode, ''), '/')) STORED,
     PRIMARY KEY (project_id, memory_id)
 );
 CREATE UNIQUE INDEX memories_by_external_id ON memories (project_id, user_id, external_id)
@@ -256,6 +258,45 @@ CREATE UNIQUE INDEX memories_by_external_id ON memories (project_id, user_id, ex
 CREATE INDEX memories_by_user ON memories (project_id, user_id, memory_id);
 CREATE INDEX memories_by_conversation ON memories (project_id, conversation_id, memory_id)
     WHERE conversation_id IS NOT NULL;
+CREATE INDEX memories_by_stretch ON memories (project_id, user_id, stretch, occurred_at, memory_id)
+    WHERE stretch IS NOT NULL;
+CREATE INDEX memories_passing ON memories (project_id, user_id, memory_id)
+    WHERE superseded_at IS NOT NULL OR expires_at IS NOT NULL;
+
+-- What a recall may find where it is narrowed by more than its users; null means any.
+CREATE FUNCTION memories_within(
+    project uuid, users uuid[], conversation uuid, kinds text[], speakers text[],
+    episodes text[], since timestamptz, until timestamptz, metadata jsonb)
+RETURNS SETOF uuid
+LANGUAGE sql STABLE PARALLEL SAFE
+BEGIN ATOMIC
+    SELECT m.memory_id
+    FROM memories m
+    WHERE m.project_id = memories_within.project
+      AND m.user_id = ANY (memories_within.users)
+      AND m.superseded_at IS NULL
+      AND (m.expires_at IS NULL OR m.expires_at > now())
+      AND (memories_within.conversation IS NULL
+           OR m.conversation_id = memories_within.conversation)
+      AND (memories_within.kinds IS NULL OR m.kind = ANY (memories_within.kinds))
+      AND (memories_within.speakers IS NULL OR m.speaker = ANY (memories_within.speakers))
+      AND (memories_within.episodes IS NULL OR m.episode = ANY (memories_within.episodes))
+      AND (memories_within.since IS NULL OR m.occurred_at >= memories_within.since)
+      AND (memories_within.until IS NULL OR m.occurred_at < memories_within.until)
+      AND (memories_within.metadata IS NULL OR m.metadata @> memories_within.metadata);
+END;
+
+-- What a recall may not find where it is not narrowed: few, so that most rows are never read.
+CREATE FUNCTION memories_passed(project uuid, users uuid[]) RETURNS SETOF uuid
+LANGUAGE sql STABLE PARALLEL SAFE
+BEGIN ATOMIC
+    SELECT m.memory_id
+    FROM memories m
+    WHERE m.project_id = memories_passed.project
+      AND m.user_id = ANY (memories_passed.users)
+      AND (m.superseded_at IS NOT NULL OR m.expires_at IS NOT NULL)
+      AND (m.superseded_at IS NOT NULL OR m.expires_at <= now());
+END;
 
 CREATE TABLE memory_sources (
     project_id  uuid NOT NULL,
@@ -267,11 +308,17 @@ CREATE TABLE memory_sources (
 );
 CREATE INDEX memory_sources_by_source ON memory_sources (project_id, source_type, source_id);
 
--- The terms of a text with their places; what lies behind a hundred thousand characters is not
+-- What of a memory is searched: its speaker by name, where it is not a mere role, and its text.
+CREATE FUNCTION searched_text(speaker text, content text) RETURNS text
+LANGUAGE sql IMMUTABLE PARALLEL SAFE
+RETURN CASE WHEN speaker IN ('user', 'assistant') THEN content
+            ELSE concat_ws(': ', speaker, content) END;
+
+-- The terms of a memory with their places; what lies behind a hundred thousand characters is not
 -- searched by words (a tsvector holds at most a megabyte).
-CREATE FUNCTION memory_terms(language text, content text) RETURNS tsvector
+CREATE FUNCTION memory_terms(language text, speaker text, content text) RETURNS tsvector
 LANGUAGE sql STABLE PARALLEL SAFE
-RETURN to_tsvector(language::regconfig, left(content, 100000));
+RETURN to_tsvector(language::regconfig, left(searched_text(speaker, content), 100000));
 
 -- How many words a text has, those that are not searched left out.
 CREATE FUNCTION words_in(terms tsvector) RETURNS integer

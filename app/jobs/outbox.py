@@ -1,5 +1,6 @@
 """What others do with the outbox: enqueue work, finish it, and look at what waits or failed."""
 
+from collections.abc import Sequence
 from typing import Any
 from uuid import UUID
 
@@ -35,6 +36,13 @@ async def done(conn: Connection, job: Job) -> None:
     """
     if not await queries.delete_job(conn, job):
         raise JobGone
+
+
+async def cancel(
+    conn: Connection, project: ProjectId, topic: Topic, subject_ids: Sequence[UUID]
+) -> None:
+    """Drops the work that is about these things and nothing else."""
+    await queries.delete_jobs_about(conn, project, topic, subject_ids)
 
 
 async def list_failed(database: Database, project: ProjectId) -> list[FailedJob]:

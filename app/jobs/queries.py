@@ -1,5 +1,6 @@
 """Typed access to queries.sql."""
 
+from collections.abc import Sequence
 from datetime import timedelta
 from typing import Any
 from uuid import UUID
@@ -12,6 +13,7 @@ _sql = load(__file__)
 _insert_job = _sql.statement("insert_job")
 _claim_jobs = _sql.rows("claim_jobs", Job)
 _delete_job = _sql.statement("delete_job")
+_delete_jobs_about = _sql.statement("delete_jobs_about")
 _release_job = _sql.statement("release_job")
 _postpone_job = _sql.statement("postpone_job")
 _give_up_job = _sql.statement("give_up_job")
@@ -49,6 +51,12 @@ async def delete_job(conn: Connection, job: Job) -> bool:
     """False where it was not there any more."""
     found = await _delete_job.run(conn, project=job.project_id, outbox_id=job.outbox_id)
     return found == 1
+
+
+async def delete_jobs_about(
+    conn: Connection, project: ProjectId, topic: Topic, subject_ids: Sequence[UUID]
+) -> None:
+    await _delete_jobs_about.run(conn, project=project, topic=topic, subject_ids=subject_ids)
 
 
 async def release_job(conn: Connection, job: Job, error: str) -> None:

@@ -1,13 +1,29 @@
-"""Typed access to queries.sql: what is written."""
+"""Typed access to queries.sql."""
 
 from collections.abc import Sequence
 from typing import Any
+from uuid import UUID
 
 import msgspec
+from pgvector import HalfVector
 
 from app.db.sql import Connection, load
+from app.embeddings.types import Vectors
 from app.ids import MemoryId, ProjectId, UserId
-from app.memory.types import NewMemory, StoredMemory
+from app.memory.rank import K1, B, Terms
+from app.memory.types import (
+    MemoryFilter,
+    Neighbour,
+    NewMemory,
+    Reach,
+    ScopeSize,
+    Scored,
+    SourceType,
+    StoredMemory,
+    StoredText,
+    TermCount,
+    Vector,
+)
 
 _sql = load(__file__)
 _insert_memories = _sql.statement("insert_memories")
@@ -17,6 +33,29 @@ _index_memories = _sql.statement("index_memories")
 _unindex_memories = _sql.statement("unindex_memories")
 _delete_postings_by_search = _sql.statement("delete_postings_by_search")
 _delete_cache_entries_of = _sql.statement("delete_cache_entries_of")
+_list_texts = _sql.rows("list_texts", StoredText)
+_find_model = _sql.statement("find_model")
+_insert_model = _sql.statement("insert_model")
+_insert_vectors = _sql.statement("insert_vectors")
+_list_scopes = _sql.statement("list_scopes")
+_measure_scope = _sql.rows("measure_scope", ScopeSize)
+_count_terms = _sql.rows("count_terms", TermCount)
+_rank_by_words = _sql.rows("rank_by_words", Scored)
+_score_by_words = _sql.rows("score_by_words", Scored)
+_rank_by_vector = _sql.rows("rank_by_vector", Scored)
+_score_by_vector = _sql.rows("score_by_vector", Scored)
+_list_neighbours = _sql.rows("list_neighbours", Neighbour)
+_get_memories = _sql.rows("get_memories", StoredMemory)
+_newest_first = _sql.statement("list_newest_first")
+_oldest_first = _sql.statement("list_oldest_first")
+_everyones_newest_first = _sql.statement("list_everyones_newest_first")
+_everyones_oldest_first = _sql.statement("list_everyones_oldest_first")
+_list_by_sources = _sql.statement("list_by_sources")
+_delete_memories = _sql.statement("delete_memories")
+_delete_scope = _sql.statement("delete_scope")
+
+LOWEST_ID = MemoryId(UUID(int=0))
+HIGHEST_ID = MemoryId(UUID(int=2**128 - 1))
 
 _INSERTED = [name for name in NewMemory.__struct_fields__ if name != "sources"]
 
@@ -74,3 +113,153 @@ async def delete_cache_entries_of(
     conn: Connection, project: ProjectId, ids: Sequence[MemoryId]
 ) -> None:
     await _delete_cache_entries_of.run(conn, project=project, memory_ids=ids)
+
+
+async def list_texts(
+    conn: Connection, project: ProjectId, ids: Sequence[MemoryId]
+) -> list[StoredText]:
+    return await _list_texts.all(conn, project=project, memory_ids=ids)
+
+
+async def ensure_model(conn: Connection, name: str, dimensions: int) -> int:
+    """The model's id; looked for first, since a failed insert would use up a number."""
+    found = await _find_model.value(conn, name=name)
+    if found is None:
+        await _insert_model.run(conn, name=name, dimensions=dimensions)
+        found = await _find_model.value(conn, name=name)
+    return int(found)
+
+
+async def insert_vectors(
+    conn: Connection,
+    project: ProjectId,
+    model_id: int,
+    texts: Sequence[StoredText],
+    vectors: Vectors,
+) -> None:
+    await _insert_vectors.run(
+        conn,
+        project=project,
+        model_id=model_id,
+        memory_ids=[text.memory_id for text in texts],
+        versions=[text.version for text in texts],
+        embeddings=[HalfVector(vector) for vector in vectors],
+    )
+
+
+async def list_scopes(conn: Connection, project: ProjectId) -> list[UserId]:
+    return await _list_scopes.values(conn, project=project)
+
+
+async def measure_scope(conn: Connection, reach: Reach) -> ScopeSize:
+    found = await _measure_scope.one(conn, project=reach.project, users=reach.users)
+    assert found is not None
+    return found
+
+
+async def count_terms(
+    conn: Connection, reach: Reach, query: str, language: str, *, most: int, memories_max: int
+) -> list[TermCount]:
+    return await _count_terms.all(
+        conn,
+        project=reach.project,
+        users=reach.users,
+        query=query,
+        language=language,
+        most=most,
+        memories_max=memories_max,
+    )
+
+
+async def rank_by_words(conn: Connection, reach: Reach, terms: Terms, most: int) -> list[Scored]:
+    return await _rank_by_words.all(conn, **_within(reach), **_bm25(terms), most=most)
+
+
+async def score_by_words(
+    conn: Connection, reach: Reach, terms: Terms, ids: Sequence[MemoryId]
+) -> list[Scored]:
+    return await _score_by_words.all(
+        conn, project=reach.project, users=reach.users, **_bm25(terms), memory_ids=ids
+    )
+
+
+async def rank_by_vector(
+    conn: Connection, reach: Reach, model: str, vector: Vector, most: int
+) -> list[Scored]:
+    return await _rank_by_vector.all(conn, **_within(reach), model=model, vector=vector, most=most)
+
+
+async def score_by_vector(
+    conn: Connection, reach: Reach, model: str, vector: Vector, ids: Sequence[MemoryId]
+) -> list[Scored]:
+    return await _score_by_vector.all(
+        conn, project=reach.project, model=model, vector=vector, memory_ids=ids
+    )
+
+
+async def list_neighbours(
+    conn: Connection, reach: Reach, seeds: Sequence[MemoryId], distance_max: int
+) -> list[Neighbour]:
+    return await _list_neighbours.all(conn, **_within(reach), memory_ids=seeds, reach=distance_max)
+
+
+async def get_memories(
+    conn: Connection, project: ProjectId, ids: Sequence[MemoryId]
+) -> dict[MemoryId, StoredMemory]:
+    found = await _get_memories.all(conn, project=project, memory_ids=ids)
+    return {memory.memory_id: memory for memory in found}
+
+
+async def list_memories(
+    conn: Connection,
+    project: ProjectId,
+    only: MemoryFilter,
+    *,
+    descending: bool,
+    cursor: MemoryId | None,
+    most: int,
+) -> list[MemoryId]:
+    values: dict[str, Any] = {
+        "project": project,
+        "above": cursor if cursor and not descending else LOWEST_ID,
+        "below": cursor if cursor and descending else HIGHEST_ID,
+        "conversation": only.conversation,
+        "kind": only.kind,
+        "episode": only.episode,
+        "most": most,
+    }
+    if only.user_id is None:
+        query = _everyones_newest_first if descending else _everyones_oldest_first
+        return await query.values(conn, **values)
+    query = _newest_first if descending else _oldest_first
+    return await query.values(conn, **values, user_id=only.user_id)
+
+
+async def list_by_sources(
+    conn: Connection, project: ProjectId, source_type: SourceType, source_ids: Sequence[UUID]
+) -> list[MemoryId]:
+    return await _list_by_sources.values(
+        conn, project=project, source_type=source_type, source_ids=source_ids
+    )
+
+
+async def delete_memories(conn: Connection, project: ProjectId, ids: Sequence[MemoryId]) -> int:
+    return await _delete_memories.run(conn, project=project, memory_ids=ids)
+
+
+async def delete_scope(conn: Connection, project: ProjectId, user: UserId) -> None:
+    await _delete_scope.run(conn, project=project, user_id=user)
+
+
+def _within(reach: Reach) -> dict[str, Any]:
+    return msgspec.structs.asdict(reach) | {"narrowed": reach.narrowed}
+
+
+def _bm25(terms: Terms) -> dict[str, Any]:
+    return {
+        "terms": terms.terms,
+        "weights": terms.weights,
+        "words_mean": terms.words_mean,
+        "k1": K1,
+        "b": B,
+    }

@@ -5,7 +5,7 @@ WITH given AS MATERIALIZED (
     SELECT
         memory_id, user_id, kind, content, language, speaker, conversation_id, episode,
         external_id, occurred_at, valid_from, valid_to, expires_at, confidence, trust, metadata,
-        memory_terms(language, content) AS terms
+        memory_terms(language, speaker, content) AS terms
     FROM unnest(
         :memory_ids::uuid[], :user_ids::uuid[], :kinds::text[], :contents::text[],
         :languages::text[], :speakers::text[], :conversation_ids::uuid[], :episodes::text[],
@@ -69,7 +69,7 @@ FOR UPDATE;
 -- A new version takes the place of the old one, under the same id.
 UPDATE memories SET
     kind = :kind, content = :content, language = :language,
-    words = words_in(memory_terms(:language, :content)),
+    words = words_in(memory_terms(:language, :speaker, :content)),
     speaker = :speaker, conversation_id = :conversation_id, episode = :episode,
     occurred_at = :occurred_at, valid_from = :valid_from, valid_to = :valid_to,
     expires_at = :expires_at, confidence = :confidence, trust = :trust, metadata = :metadata,
@@ -79,7 +79,7 @@ WHERE project_id = :project AND memory_id = :memory_id;
 -- name: index_memories!
 -- Postings and counts of memories that have none.
 WITH measured AS MATERIALIZED (
-    SELECT memory_id, user_id, words, memory_terms(language, content) AS terms
+    SELECT memory_id, user_id, words, memory_terms(language, speaker, content) AS terms
     FROM memories
     WHERE project_id = :project AND memory_id = ANY(:memory_ids)
 ), counted AS (
@@ -100,7 +100,7 @@ FROM measured CROSS JOIN LATERAL unnest(terms);
 -- Takes postings, counts and vectors away; gives the memories whose terms were not all found
 -- (another version of Postgres may stem otherwise than the one that wrote them).
 WITH measured AS MATERIALIZED (
-    SELECT memory_id, user_id, words, memory_terms(language, content) AS terms
+    SELECT memory_id, user_id, words, memory_terms(language, speaker, content) AS terms
     FROM memories
     WHERE project_id = :project AND memory_id = ANY(:memory_ids)
     ORDER BY memory_id
@@ -138,3 +138,220 @@ DELETE FROM cache_entries e USING cache_entry_memories u
 WHERE u.project_id = :project AND u.memory_id = ANY(:memory_ids)
   AND e.project_id = u.project_id AND e.user_id = u.user_id AND e.namespace = u.namespace
   AND e.key = u.key;
+
+-- name: list_texts
+-- What is embedded of these memories.
+SELECT memory_id, searched_text(speaker, content) AS text, version
+FROM memories
+WHERE project_id = :project AND memory_id = ANY(:memory_ids);
+
+-- name: find_model
+-- An embedding model that has been used here.
+SELECT model_id FROM embedding_models WHERE name = :name;
+
+-- name: insert_model!
+-- An embedding model used for the first time; of two at once, one wins.
+INSERT INTO embedding_models (name, dimensions) VALUES (:name, :dimensions)
+ON CONFLICT (name) DO NOTHING;
+
+-- name: insert_vectors!
+-- Vectors of memories that are still there and still say what was embedded.
+WITH given AS (
+    SELECT memory_id, version, embedding
+    FROM unnest(:memory_ids::uuid[], :versions::integer[], :embeddings::halfvec[])
+        AS given (memory_id, version, embedding)
+), unchanged AS MATERIALIZED (
+    SELECT m.memory_id, m.user_id
+    FROM memories m JOIN given g USING (memory_id)
+    WHERE m.project_id = :project AND m.memory_id = ANY(:memory_ids) AND m.version = g.version
+    ORDER BY m.memory_id
+    FOR SHARE OF m
+)
+INSERT INTO memory_vectors (project_id, user_id, model_id, memory_id, embedding)
+SELECT :project, u.user_id, :model_id, memory_id, g.embedding
+FROM unchanged u JOIN given g USING (memory_id)
+ON CONFLICT DO NOTHING;
+
+-- name: list_scopes
+-- Whose memories a project has.
+SELECT user_id FROM memory_scopes WHERE project_id = :project AND memories > 0;
+
+-- name: measure_scope^
+-- How many memories there are to search, and how long they are on average.
+SELECT
+    coalesce(sum(memories), 0)::bigint AS memories,
+    coalesce(sum(words)::float8 / nullif(sum(memories), 0), 0) AS words_mean
+FROM memory_scopes
+WHERE project_id = :project AND user_id = ANY(:users);
+
+-- name: count_terms
+-- The terms of a query and how many memories have each, counted up to a bound, rarest first.
+SELECT asked.term, found.memories
+FROM (SELECT lexeme AS term
+      FROM unnest(memory_terms(:language, NULL, :query))
+      ORDER BY positions[1]
+      LIMIT :most) AS asked
+CROSS JOIN LATERAL (
+    SELECT count(*) AS memories
+    FROM (SELECT FROM memory_postings p
+          WHERE p.project_id = :project AND p.user_id = ANY(:users) AND p.term = asked.term
+          LIMIT :memories_max) AS counted) AS found
+WHERE found.memories > 0
+ORDER BY found.memories, asked.term;
+
+-- name: rank_by_words
+-- BM25, best first, read from the index of postings alone. A weight is idf * (k1 + 1).
+SELECT
+    p.memory_id,
+    sum(asked.weight * p.frequency
+        / (p.frequency + :k1::float8 * (1 - :b::float8 + :b * p.words / :words_mean::float8)))
+        AS score
+FROM unnest(:terms::text[], :weights::float8[]) AS asked (term, weight)
+JOIN memory_postings p
+    ON p.project_id = :project AND p.user_id = ANY(:users) AND p.term = asked.term
+WHERE CASE WHEN :narrowed::boolean
+      THEN p.memory_id IN (
+          SELECT found FROM memories_within(
+              :project, :users, :conversation, :kinds, :speakers, :episodes, :since, :until,
+              :metadata) AS found)
+      ELSE p.memory_id NOT IN (SELECT found FROM memories_passed(:project, :users) AS found)
+      END
+GROUP BY p.memory_id
+ORDER BY score DESC, p.memory_id
+LIMIT :most;
+
+-- name: score_by_words
+-- BM25 of these memories alone.
+SELECT
+    p.memory_id,
+    sum(asked.weight * p.frequency
+        / (p.frequency + :k1::float8 * (1 - :b::float8 + :b * p.words / :words_mean::float8)))
+        AS score
+FROM unnest(:terms::text[], :weights::float8[]) AS asked (term, weight)
+JOIN memory_postings p
+    ON p.project_id = :project AND p.user_id = ANY(:users) AND p.term = asked.term
+   AND p.memory_id = ANY(:memory_ids)
+GROUP BY p.memory_id;
+
+-- name: rank_by_vector
+-- The exact nearest by cosine: vectors have length 1, so the inner product is the cosine.
+SELECT v.memory_id, -(v.embedding <#> :vector::halfvec) AS score
+FROM memory_vectors v
+WHERE v.project_id = :project AND v.user_id = ANY(:users) AND v.part = 0
+  AND v.model_id = (SELECT model_id FROM embedding_models WHERE name = :model)
+  AND CASE WHEN :narrowed::boolean
+      THEN v.memory_id IN (
+          SELECT found FROM memories_within(
+              :project, :users, :conversation, :kinds, :speakers, :episodes, :since, :until,
+              :metadata) AS found)
+      ELSE v.memory_id NOT IN (SELECT found FROM memories_passed(:project, :users) AS found)
+      END
+ORDER BY v.embedding <#> :vector::halfvec
+LIMIT :most;
+
+-- name: score_by_vector
+-- The cosine of these memories alone.
+SELECT v.memory_id, -(v.embedding <#> :vector::halfvec) AS score
+FROM memory_vectors v
+WHERE v.project_id = :project AND v.memory_id = ANY(:memory_ids) AND v.part = 0
+  AND v.model_id = (SELECT model_id FROM embedding_models WHERE name = :model);
+
+-- name: list_neighbours
+-- What was said right before and after, as far as a recall may find it.
+SELECT seed.memory_id AS seed_id, near.memory_id, near.distance
+FROM memories seed
+CROSS JOIN LATERAL (
+    (SELECT m.memory_id, row_number() OVER (ORDER BY m.occurred_at, m.memory_id) AS distance
+     FROM memories m
+     WHERE m.project_id = :project AND m.user_id = seed.user_id AND m.stretch = seed.stretch
+       AND (m.occurred_at, m.memory_id) > (seed.occurred_at, seed.memory_id)
+     ORDER BY m.occurred_at, m.memory_id
+     LIMIT :reach)
+    UNION ALL
+    (SELECT m.memory_id,
+            row_number() OVER (ORDER BY m.occurred_at DESC, m.memory_id DESC) AS distance
+     FROM memories m
+     WHERE m.project_id = :project AND m.user_id = seed.user_id AND m.stretch = seed.stretch
+       AND (m.occurred_at, m.memory_id) < (seed.occurred_at, seed.memory_id)
+     ORDER BY m.occurred_at DESC, m.memory_id DESC
+     LIMIT :reach)) AS near
+WHERE seed.project_id = :project AND seed.memory_id = ANY(:memory_ids)
+  AND CASE WHEN :narrowed::boolean
+      THEN near.memory_id IN (
+          SELECT found FROM memories_within(
+              :project, :users, :conversation, :kinds, :speakers, :episodes, :since, :until,
+              :metadata) AS found)
+      ELSE near.memory_id NOT IN (SELECT found FROM memories_passed(:project, :users) AS found)
+      END;
+
+-- name: get_memories
+-- These memories, those that are there.
+SELECT
+    memory_id, user_id, kind, content, speaker, conversation_id, episode, external_id,
+    occurred_at, valid_from, valid_to, created_at, superseded_at, superseded_by, expires_at,
+    confidence, trust, metadata, version,
+    (SELECT coalesce(json_agg(json_build_object('type', s.source_type, 'id', s.source_id)), '[]')
+     FROM memory_sources s
+     WHERE s.project_id = m.project_id AND s.memory_id = m.memory_id) AS sources
+FROM memories m
+WHERE project_id = :project AND memory_id = ANY(:memory_ids);
+
+-- name: list_newest_first
+-- Ids of a user's memories, those remembered last first, before a cursor.
+SELECT memory_id
+FROM memories
+WHERE project_id = :project AND user_id = :user_id
+  AND memory_id > :above AND memory_id < :below
+  AND (:conversation::uuid IS NULL OR conversation_id = :conversation)
+  AND (:kind::text IS NULL OR kind = :kind)
+  AND (:episode::text IS NULL OR episode = :episode)
+ORDER BY memory_id DESC
+LIMIT :most;
+
+-- name: list_oldest_first
+-- Ids of a user's memories, those remembered first first, after a cursor.
+SELECT memory_id
+FROM memories
+WHERE project_id = :project AND user_id = :user_id
+  AND memory_id > :above AND memory_id < :below
+  AND (:conversation::uuid IS NULL OR conversation_id = :conversation)
+  AND (:kind::text IS NULL OR kind = :kind)
+  AND (:episode::text IS NULL OR episode = :episode)
+ORDER BY memory_id
+LIMIT :most;
+
+-- name: list_everyones_newest_first
+-- Ids of all memories of a project, those remembered last first, before a cursor.
+SELECT memory_id
+FROM memories
+WHERE project_id = :project AND memory_id > :above AND memory_id < :below
+  AND (:conversation::uuid IS NULL OR conversation_id = :conversation)
+  AND (:kind::text IS NULL OR kind = :kind)
+  AND (:episode::text IS NULL OR episode = :episode)
+ORDER BY memory_id DESC
+LIMIT :most;
+
+-- name: list_everyones_oldest_first
+-- Ids of all memories of a project, those remembered first first, after a cursor.
+SELECT memory_id
+FROM memories
+WHERE project_id = :project AND memory_id > :above AND memory_id < :below
+  AND (:conversation::uuid IS NULL OR conversation_id = :conversation)
+  AND (:kind::text IS NULL OR kind = :kind)
+  AND (:episode::text IS NULL OR episode = :episode)
+ORDER BY memory_id
+LIMIT :most;
+
+-- name: list_by_sources
+-- Ids of memories that came from any of these.
+SELECT DISTINCT memory_id
+FROM memory_sources
+WHERE project_id = :project AND source_type = :source_type AND source_id = ANY(:source_ids);
+
+-- name: delete_memories!
+-- Their vectors and sources go with them.
+DELETE FROM memories WHERE project_id = :project AND memory_id = ANY(:memory_ids);
+
+-- name: delete_scope!
+-- The counts of a user without memories.
+DELETE FROM memory_scopes WHERE project_id = :project AND user_id = :user_id AND memories <= 0;
