@@ -5,7 +5,7 @@ from collections.abc import AsyncGenerator
 from typing import Any
 
 from app.cache import exact
-from app.cache.types import CacheEntry
+from app.cache.types import CacheEntry, CachePlan
 from app.engine.types import Event
 from app.errors import OnlyIfCached, TooManyRequests
 from app.ids import ResponseId, id_text
@@ -41,13 +41,22 @@ async def create(parts: Parts, call: Call) -> Answer:
 async def _look_into_cache(parts: Parts, road: Road) -> None:
     plan, control = road.cache, road.call.request.cache_control
     if plan and plan.read:
-        road.entry = await exact.look_up(parts.database, road.call.caller.project, plan)
+        road.entry = await _find_entry(parts, road, plan)
     if road.entry:
         road.status = "HIT"
     elif control.only_if_cached:
         raise OnlyIfCached("Nothing is cached for this request, and only-if-cached was asked.")
     elif plan:
         road.status = "MISS"
+
+
+async def _find_entry(parts: Parts, road: Road, plan: CachePlan) -> CacheEntry | None:
+    """Looks again where a flight landed meanwhile: its entry may have come after the look."""
+    while True:
+        landings = parts.flights.landings
+        entry = await exact.look_up(parts.database, road.call.caller.project, plan)
+        if entry or not parts.flights.landed_since(_flight_key(road), landings):
+            return entry
 
 
 def _depart(parts: Parts, road: Road) -> Run:

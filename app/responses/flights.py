@@ -4,6 +4,8 @@ import asyncio
 from collections.abc import AsyncGenerator, Callable, Hashable
 from contextlib import aclosing
 
+from cachetools import TTLCache
+
 from app.engine.types import Event
 from app.responses.live import Log
 
@@ -41,11 +43,18 @@ class Flight:
             self._log.close()
 
 
+LANDINGS_MAX = 10_000
+LANDINGS_SECONDS = 10.0
+
+
 class Flights:
     """The calls on their way, by cache key. A flight leaves when its output can be found stored."""
 
     def __init__(self) -> None:
         self._flights: dict[Hashable, Flight] = {}
+        self._landings: TTLCache[Hashable, int] = TTLCache(LANDINGS_MAX, LANDINGS_SECONDS)
+        self.landings = 0
+        """How many have landed."""
 
     def join(
         self, key: Hashable, depart: Callable[[], AsyncGenerator[Event]]
@@ -60,3 +69,9 @@ class Flights:
     def land(self, key: Hashable, flight: Flight) -> None:
         if self._flights.get(key) is flight:
             del self._flights[key]
+            self.landings += 1
+            self._landings[key] = self.landings
+
+    def landed_since(self, key: Hashable, landings: int) -> bool:
+        """Whether one landed under this key after so many had: a look-up may have missed it."""
+        return self._landings.get(key, 0) > landings
