@@ -23,8 +23,15 @@ RESPONSE_FIELDS = frozenset(
 """What Open Responses requires of every response."""
 
 _EVENTS: TypeAdapter[Any] = TypeAdapter(ResponseStreamEvent)
-_NUMBERS = {"integer": int, "number": (int, float)}
-_TYPES = {"string": str, "boolean": bool, "array": list, "object": dict, "null": type(None)}
+_TYPES: dict[str, tuple[type, ...]] = {
+    "string": (str,),
+    "boolean": (bool,),
+    "integer": (int,),
+    "number": (int, float),
+    "array": (list,),
+    "object": (dict,),
+    "null": (type(None),),
+}
 
 
 def check_response(response: dict[str, Any]) -> None:
@@ -71,8 +78,8 @@ def _errors(schemas: dict[str, Any], schema: dict[str, Any], value: Any, at: str
     found = [e for part in schema.get("allOf", []) for e in _errors(schemas, part, value, at)]
     for choice in ("anyOf", "oneOf"):
         if choices := schema.get(choice):
-            tried = [_errors(schemas, part, value, at) for part in choices]
-            found += [] if not all(tried) else min(tried, key=len)
+            tried: list[list[str]] = [_errors(schemas, part, value, at) for part in choices]
+            found += min(tried, key=len)
     return found + _own_errors(schemas, schema, value, at)
 
 
@@ -94,6 +101,6 @@ def _own_errors(schemas: dict[str, Any], schema: dict[str, Any], value: Any, at:
 
 
 def _is_of_type(name: str, value: Any) -> bool:
-    if name in _NUMBERS:
-        return isinstance(value, _NUMBERS[name]) and not isinstance(value, bool)
+    if isinstance(value, bool):
+        return name == "boolean"
     return isinstance(value, _TYPES[name])
