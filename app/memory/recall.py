@@ -14,7 +14,7 @@ from app.db.sql import Connection
 from app.embeddings.types import Embedder
 from app.errors import Unavailable
 from app.identity.users import Users
-from app.ids import ProjectId
+from app.ids import ProjectId, UserId
 from app.memory import queries, rank
 from app.memory.pack import pack
 from app.memory.rank import Candidate, Pool, Terms
@@ -77,10 +77,10 @@ async def recall(
     return Recollection(data=data, context=context, usage=usage)
 
 
-async def everyone(database: Database, project: ProjectId) -> Reach:
-    """All users of a project, and the project itself."""
+async def everyone(database: Database, project: ProjectId) -> list[UserId]:
+    """All users that have memories, and the project itself, if it has any."""
     async with database.tenant(project) as conn:
-        return Reach(project=project, users=await queries.list_scopes(conn, project))
+        return await queries.list_scopes(conn, project)
 
 
 async def _embed(embedder: Embedder, text: str, seconds_max: float) -> QueryVector:

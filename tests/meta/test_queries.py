@@ -24,6 +24,7 @@ MODULES = {
 """Where a folder's queries are bound, if not in its `queries.py`."""
 
 WHOLE_PROJECT_READ = {
+    "list_scopes": "one row a user that has memories, for recall by everyone",
     "list_failed_jobs": "a partial index holds failed jobs only",
     "retry_failed_jobs": "a partial index holds failed jobs only",
 }

@@ -1,0 +1,198 @@
+"""What clients send to remember and to recall, and what it means."""
+
+from datetime import datetime
+from typing import Annotated, Any, get_args
+
+import msgspec
+from msgspec import Meta
+
+from app.config import Config
+from app.errors import InvalidRequest, TooLarge
+from app.ids import ConversationId, MemoryId, ProjectId, UserId, parse_id
+from app.memory.types import Asked, Kind, NewMemory, Reach
+from app.web.times import parse_time
+
+Name = Annotated[str, Meta(min_length=1, max_length=512)]
+Time = str | int | float
+
+LIMIT = 10
+TOKEN_BUDGET = 2_000
+TOKEN_BUDGET_MAX = 100_000
+
+
+class MemoryFields(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
+    """`external_id` makes it idempotent: remembered again with another content, it is replaced.
+    A time is RFC 3339 or Unix seconds; `occurred_at` is now where it is left out."""
+
+    kind: Kind = "note"
+    user: str | None = None
+    speaker: Name | None = None
+    conversation: str | None = None
+    episode: Name | None = None
+    external_id: Name | None = None
+    occurred_at: Time | None = None
+    expires_at: Time | None = None
+    metadata: dict[str, Any] = {}
+
+
+class MemoryBody(MemoryFields, kw_only=True, forbid_unknown_fields=True):
+    content: str
+
+
+class RememberBody(MemoryFields, kw_only=True, forbid_unknown_fields=True):
+    """One memory, or many in `memories`; then only `user` may stand beside it, for all of them."""
+
+    content: str | None = None
+    memories: list[MemoryBody] | None = None
+
+
+class RecallFilter(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
+    """All that is given must hold. `since` is within, `until` is not; `metadata` must be held."""
+
+    kinds: list[Kind] | None = None
+    speakers: list[str] | None = None
+    episodes: list[str] | None = None
+    metadata: dict[str, Any] | None = None
+    since: Time | None = None
+    until: Time | None = None
+
+
+class RecallBody(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
+    query: str
+    user: str | None = None
+    conversation: str | None = None
+    limit: Annotated[int, Meta(ge=1)] = LIMIT
+    token_budget: Annotated[int, Meta(ge=1, le=TOKEN_BUDGET_MAX)] = TOKEN_BUDGET
+    filter: RecallFilter = msgspec.field(default_factory=RecallFilter)
+    min_score: Annotated[float, Meta(ge=0, le=1)] = 0.0
+    explain: bool = False
+
+
+def bodies_of(body: RememberBody, config: Config) -> list[MemoryBody]:
+    """The memories of a request, within the limits. Raises InvalidRequest or TooLarge."""
+    if body.memories is None:
+        if body.content is None:
+            raise InvalidRequest("Missing required parameter: 'content'.", param="content")
+        found = [msgspec.convert(_given(body), MemoryBody)]
+    else:
+        if beside := sorted(set(_given(body)) - {"memories", "user"}):
+            raise InvalidRequest(
+                f"'{beside[0]}' cannot stand beside 'memories': name it in each of them.",
+                param=beside[0],
+            )
+        found = body.memories
+    if not 1 <= len(found) <= config.memories_per_request_max:
+        raise InvalidRequest(
+            f"'memories' must have from 1 to {config.memories_per_request_max} entries.",
+            param="memories",
+        )
+    for memory in found:
+        _check_size(memory, config.memory_bytes_max)
+    return found
+
+
+def _given(body: RememberBody) -> dict[str, Any]:
+    """The fields that were sent, or as good as."""
+    defaults = RememberBody()
+    return {
+        name: value
+        for name in body.__struct_fields__
+        if (value := getattr(body, name)) != getattr(defaults, name)
+    }
+
+
+def _check_size(memory: MemoryBody, bytes_max: int) -> None:
+    if not memory.content.strip():
+        raise InvalidRequest("'content' must not be empty.", param="content")
+    if len(memory.content.encode()) > bytes_max:
+        raise TooLarge(f"'content' is larger than {bytes_max} bytes.", param="content")
+    if len(msgspec.json.encode(memory.metadata)) > bytes_max:
+        raise TooLarge(f"'metadata' is larger than {bytes_max} bytes.", param="metadata")
+
+
+def new_memory(body: MemoryBody, user: UserId, now: datetime) -> NewMemory:
+    """Raises InvalidRequest."""
+    return NewMemory(
+        user_id=user,
+        kind=body.kind,
+        content=body.content,
+        trust="application",
+        speaker=body.speaker,
+        conversation_id=conversation_id(body.conversation),
+        episode=body.episode,
+        external_id=body.external_id,
+        occurred_at=time_or(body.occurred_at, "occurred_at", now),
+        expires_at=_time(body.expires_at, "expires_at"),
+        metadata=body.metadata,
+    )
+
+
+def asked_of(body: RecallBody, config: Config) -> Asked:
+    """Raises InvalidRequest."""
+    if not body.query.strip():
+        raise InvalidRequest("'query' must not be empty.", param="query")
+    if len(body.query.encode()) > config.memory_bytes_max:
+        raise InvalidRequest(
+            f"'query' is larger than {config.memory_bytes_max} bytes.", param="query"
+        )
+    if body.limit > config.recall_limit_max:
+        raise InvalidRequest(f"'limit' must be from 1 to {config.recall_limit_max}.", param="limit")
+    return Asked(
+        query=body.query.replace("\x00", "\ufffd"),
+        limit=body.limit,
+        token_budget=body.token_budget,
+        min_score=body.min_score,
+    )
+
+
+def reach_of(body: RecallBody, project: ProjectId, users: list[UserId]) -> Reach:
+    """Raises InvalidRequest."""
+    only = body.filter
+    return Reach(
+        project=project,
+        users=users,
+        conversation=conversation_id(body.conversation),
+        kinds=only.kinds,
+        speakers=only.speakers,
+        episodes=only.episodes,
+        metadata=only.metadata,
+        since=_time(only.since, "filter.since"),
+        until=_time(only.until, "filter.until"),
+    )
+
+
+def conversation_id(text: str | None) -> ConversationId | None:
+    """Raises InvalidRequest where it is no such id; whether there is one is not asked."""
+    if text is None:
+        return None
+    parsed = parse_id("conv", text)
+    if parsed is None:
+        raise InvalidRequest(
+            f"'{text}' is not the id of a conversation: it looks like 'conv_…'.",
+            param="conversation",
+        )
+    return ConversationId(parsed)
+
+
+def memory_id(text: str) -> MemoryId | None:
+    parsed = parse_id("mem", text)
+    return None if parsed is None else MemoryId(parsed)
+
+
+def kind_of(text: str | None) -> Kind | None:
+    """Raises InvalidRequest."""
+    kinds: tuple[Kind, ...] = get_args(Kind)
+    for kind in kinds:
+        if text == kind:
+            return kind
+    if text is None:
+        return None
+    raise InvalidRequest(f"'kind' must be one of {', '.join(kinds)}.", param="kind")
+
+
+def _time(value: Time | None, param: str) -> datetime | None:
+    return None if value is None else parse_time(value, param)
+
+
+def time_or(value: Time | None, param: str, now: datetime) -> datetime:
+    return now if value is None else parse_time(value, param)

@@ -1,0 +1,75 @@
+"""Reading memories one by one and page by page, and forgetting them by id or by user."""
+
+from collections.abc import Mapping
+
+from app.db.database import Database
+from app.db.sql import Connection
+from app.errors import InvalidRequest, NotFound
+from app.identity.users import Users
+from app.ids import PROJECT_ITSELF
+from app.memory import queries
+from app.memory.bodies import conversation_id, kind_of, memory_id
+from app.memory.forget import forget, forget_user_memories
+from app.memory.show import shown
+from app.memory.types import Memory, MemoryFilter, StoredMemory
+from app.web.pages import Page, PageQuery, page
+from app.web.principal import Caller
+
+
+async def list_memories(
+    database: Database, users: Users, caller: Caller, query: Mapping[str, str], paging: PageQuery
+) -> Page:
+    only = _filter(caller, query)
+    cursor = memory_id(paging.cursor) if paging.cursor else None
+    if paging.cursor and cursor is None:
+        raise InvalidRequest(f"'{paging.cursor}' is not the id of a memory.", param="after")
+    async with database.tenant(caller.project) as conn:
+        ids = await queries.list_memories(
+            conn,
+            caller.project,
+            only,
+            descending=paging.descending,
+            cursor=cursor,
+            most=paging.limit + 1,
+        )
+        stored = await queries.get_memories(conn, caller.project, ids)
+        names = await users.names(conn, caller.project, {m.user_id for m in stored.values()})
+    return page([shown(stored[found], names) for found in ids if found in stored], paging)
+
+
+async def get_memory(database: Database, users: Users, caller: Caller, text: str) -> Memory:
+    async with database.tenant(caller.project) as conn:
+        stored = await _find(conn, caller, text)
+        names = await users.names(conn, caller.project, {stored.user_id})
+    return shown(stored, names)
+
+
+async def forget_memory(database: Database, caller: Caller, text: str) -> None:
+    async with database.tenant(caller.project) as conn:
+        stored = await _find(conn, caller, text)
+        await forget(conn, caller.project, [stored.memory_id])
+
+
+async def forget_all_of(database: Database, caller: Caller) -> int:
+    """All memories of the user that the caller speaks for. How many went."""
+    async with database.tenant(caller.project) as conn:
+        return await forget_user_memories(conn, caller.project, caller.user or PROJECT_ITSELF)
+
+
+async def _find(conn: Connection, caller: Caller, text: str) -> StoredMemory:
+    """Another user's is as if it did not exist; a key that names no user reaches any."""
+    parsed = memory_id(text)
+    if parsed is not None:
+        found = (await queries.get_memories(conn, caller.project, [parsed])).get(parsed)
+        if found and caller.user in (None, found.user_id):
+            return found
+    raise NotFound(f"Memory with id '{text}' not found.")
+
+
+def _filter(caller: Caller, query: Mapping[str, str]) -> MemoryFilter:
+    return MemoryFilter(
+        user_id=None if caller.everyone else caller.user or PROJECT_ITSELF,
+        conversation=conversation_id(query.get("conversation")),
+        kind=kind_of(query.get("kind")),
+        episode=query.get("episode"),
+    )

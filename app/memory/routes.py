@@ -1,0 +1,173 @@
+"""/v1/memories, /v1/recall and /v1/users/{user}/memories."""
+
+from typing import Any, Literal
+
+import msgspec
+from litestar import Request, delete, get, post
+from litestar.di import NamedDependency
+from litestar.params import FromPath
+
+from app.config import Config
+from app.db.database import Database
+from app.embeddings.types import Embedder
+from app.identity.users import Users
+from app.ids import PROJECT_ITSELF, UserId
+from app.jobs.runner import JobRunner
+from app.memory import browse
+from app.memory.bodies import RecallBody, RememberBody, asked_of, bodies_of, reach_of
+from app.memory.recall import everyone, recall
+from app.memory.submit import new_memories, submit, submit_once
+from app.memory.types import Memory, Recollection
+from app.web.idempotency import HEADER, claim_for
+from app.web.pages import Page, PageQuery, page, page_query
+from app.web.principal import USER_HEADER, Access, Caller, Scope, guarded, named_user
+
+READ = guarded(Access.KEY, Scope.MEMORY_READ)
+WRITE = guarded(Access.KEY, Scope.MEMORY_WRITE)
+
+
+class DeletedMemory(msgspec.Struct, kw_only=True):
+    id: str
+    object: Literal["memory.deleted"] = "memory.deleted"
+    deleted: bool = True
+
+
+class DeletedMemories(msgspec.Struct, kw_only=True):
+    object: Literal["memories.deleted"] = "memories.deleted"
+    user: str
+    deleted: bool = True
+    count: int
+
+
+@post("/v1/memories", opt=WRITE, status_code=200)
+async def remember_memories(
+    request: Request[Any, Any, Any],
+    data: RememberBody,
+    database: NamedDependency[Database],
+    users: NamedDependency[Users],
+    jobs: NamedDependency[JobRunner],
+    config: NamedDependency[Config],
+) -> Memory | Page:
+    """Remembers one memory, or many; answers when they are durable and found by words."""
+    user = named_user(data.user, request.headers.get(USER_HEADER))
+    memories = await new_memories(users, request.auth, bodies_of(data, config), user)
+    if key := request.headers.get(HEADER):
+        claim = claim_for(request.auth, key, await request.body(), user)
+        kept = await submit_once(database, users, claim, memories, config.idempotency_ttl_seconds)
+    else:
+        kept = await submit(database, users, request.auth.project, memories)
+    jobs.wake("embed_memories")
+    return kept[0] if data.memories is None else page(kept, _all_of(kept))
+
+
+@get("/v1/memories", opt=READ)
+async def list_memories(
+    request: Request[Any, Any, Any],
+    database: NamedDependency[Database],
+    users: NamedDependency[Users],
+    config: NamedDependency[Config],
+) -> Page:
+    """Pages of memories; filtered by `user`, `conversation`, `kind` and `episode`."""
+    query = request.query_params
+    name = named_user(query.get("user"), request.headers.get(USER_HEADER))
+    caller = await users.caller(request.auth, name, everyone_allowed=True)
+    paging = page_query(query, config.list_limit_max)
+    return await browse.list_memories(database, users, caller, query, paging)
+
+
+@get("/v1/memories/{memory_id:str}", opt=READ)
+async def get_memory(
+    request: Request[Any, Any, Any],
+    memory_id: FromPath[str],
+    database: NamedDependency[Database],
+    users: NamedDependency[Users],
+) -> Memory:
+    caller = await users.caller(request.auth, request.headers.get(USER_HEADER))
+    return await browse.get_memory(database, users, caller, memory_id)
+
+
+@delete("/v1/memories/{memory_id:str}", opt=WRITE, status_code=200)
+async def forget_memory(
+    request: Request[Any, Any, Any],
+    memory_id: FromPath[str],
+    database: NamedDependency[Database],
+    users: NamedDependency[Users],
+) -> DeletedMemory:
+    """Forgets a memory and all that was derived from it."""
+    caller = await users.caller(request.auth, request.headers.get(USER_HEADER))
+    await browse.forget_memory(database, caller, memory_id)
+    return DeletedMemory(id=memory_id)
+
+
+@post("/v1/recall", opt=READ, status_code=200)
+async def recall_memories(
+    request: Request[Any, Any, Any],
+    data: RecallBody,
+    database: NamedDependency[Database],
+    users: NamedDependency[Users],
+    embedder: NamedDependency[Embedder],
+    config: NamedDependency[Config],
+) -> Recollection:
+    """The memories that fit a query best, and a text of them that is ready for a prompt."""
+    asked = asked_of(data, config)
+    name = named_user(data.user, request.headers.get(USER_HEADER))
+    caller = await users.caller(request.auth, name, everyone_allowed=True)
+    whose = await everyone(database, caller.project) if caller.everyone else [_owner(caller)]
+    return await recall(
+        database,
+        embedder,
+        users,
+        reach_of(data, caller.project, whose),
+        asked,
+        embed_seconds_max=config.recall_timeout_seconds,
+        explain=data.explain,
+    )
+
+
+@get("/v1/users/{user:str}/memories", opt=READ)
+async def list_user_memories(
+    request: Request[Any, Any, Any],
+    user: FromPath[str],
+    database: NamedDependency[Database],
+    users: NamedDependency[Users],
+    config: NamedDependency[Config],
+) -> Page:
+    query = request.query_params
+    paging = page_query(query, config.list_limit_max)
+    caller = await _caller_for(request, users, user)
+    return await browse.list_memories(database, users, caller, query, paging)
+
+
+@delete("/v1/users/{user:str}/memories", opt=WRITE, status_code=200)
+async def forget_user_memories(
+    request: Request[Any, Any, Any],
+    user: FromPath[str],
+    database: NamedDependency[Database],
+    users: NamedDependency[Users],
+) -> DeletedMemories:
+    """Forgets all memories of a user; their conversations stay."""
+    caller = await _caller_for(request, users, user)
+    return DeletedMemories(user=user, count=await browse.forget_all_of(database, caller))
+
+
+async def _caller_for(request: Request[Any, Any, Any], users: Users, user: str) -> Caller:
+    return await users.caller(request.auth, named_user(user, request.headers.get(USER_HEADER)))
+
+
+def _owner(caller: Caller) -> UserId:
+    return caller.user or PROJECT_ITSELF
+
+
+def _all_of(kept: list[Memory]) -> PageQuery:
+    return PageQuery(len(kept), "asc", None, None)
+
+
+ROUTES = [
+    remember_memories,
+    list_memories,
+    get_memory,
+    forget_memory,
+    recall_memories,
+    list_user_memories,
+    forget_user_memories,
+]
