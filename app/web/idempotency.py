@@ -1,8 +1,9 @@
 """`Idempotency-Key`: by principal, the same body gets the same answer, another body 422."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
+from functools import partial
 from hashlib import blake2b
 from typing import Any
 from uuid import UUID
@@ -128,6 +129,39 @@ async def held(database: Database, claim: Claim | None) -> AsyncIterator[None]:
         renewal.cancel()
         await asyncio.gather(renewal, return_exceptions=True)
         await release(database, claim)
+
+
+Reply = tuple[int, Any]
+"""A status and a body that JSON can hold."""
+Keep = Callable[[Connection, Reply], Awaitable[None]]
+
+
+async def once(
+    database: Database,
+    claim: Claim | None,
+    user: UserId | None,
+    ttl_seconds: float,
+    work: Callable[[Keep], Awaitable[Reply]],
+) -> Reply:
+    """What the work replies, or what it replied before. It calls `keep` in its transaction.
+
+    Raises IdempotencyMismatch, Conflict, and what the work raises.
+    """
+    if claim is None:
+        return await work(_keep_nothing)
+    stored = await take(database, claim, user, ttl_seconds)
+    if stored is not None:
+        return stored.status or 200, stored.reply
+    async with held(database, claim):
+        return await work(partial(_keep_reply_of, claim))
+
+
+async def _keep_nothing(conn: Connection, reply: Reply) -> None:
+    """Without a key there is nothing to come back to."""
+
+
+async def _keep_reply_of(claim: Claim, conn: Connection, reply: Reply) -> None:
+    await keep_reply(conn, claim, *reply)
 
 
 async def keep_reply(conn: Connection, claim: Claim, status: int, reply: Any) -> None:
