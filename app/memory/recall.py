@@ -64,10 +64,12 @@ async def recall(
     explain: bool = False,
 ) -> Recollection:
     """What is in reach and fits the query, best first. Raises Unavailable without a database."""
-    async with asyncio.TaskGroup() as tasks:
-        embedding = tasks.create_task(_embed(embedder, asked.query, embed_seconds_max))
-        ranking = tasks.create_task(_rank_by_words(database, reach, asked))
-    by_words, query = ranking.result(), embedding.result()
+    embedding = asyncio.create_task(_embed(embedder, asked.query, embed_seconds_max))
+    try:
+        by_words = await _rank_by_words(database, reach, asked)
+        query = await embedding
+    finally:
+        embedding.cancel()
     async with database.tenant(reach.project) as conn:
         pool = await _pool(conn, reach, asked, by_words, embedder.model, query.vector)
         best = [c for c in rank.best_of(pool, asked.limit) if c.score >= asked.min_score]

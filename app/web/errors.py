@@ -39,6 +39,8 @@ def handle_known(request: Request[Any, Any, Any], error: BackstoryError) -> Resp
 
 def handle_http(request: Request[Any, Any, Any], error: HTTPException) -> Response[bytes]:
     """Litestar's own: no such route, no such method, a body too large or of the wrong type."""
+    if error.status_code >= 500:
+        return handle_unknown(request, error)
     return handle_known(request, _translated(error, request))
 
 
