@@ -1,0 +1,18 @@
+"""Published figures that stand beside ours. They are not measured in a run of ours."""
+
+SOURCE = "DESIGN §7, measured on two cores; not in this run"
+
+LITELLM_ADDED_MS = 10.7
+LITELLM_REQUESTS_PER_SECOND = {"stream": 94.0, "whole": 105.0}
+LITELLM_HIT_MS = 8.7
+LITELLM_HITS_PER_SECOND = 175.0
+
+PASS_THROUGH_PER_SECOND = {"stream": 2700.0, "whole": 4500.0}
+
+
+def litellm_to_pass_through(shape: str) -> float:
+    """Both measured on one machine on one day, which ours is not: so it is their ratio that counts.
+
+    The source gives ranges; that their lower ends are the streams is our reading.
+    """
+    return LITELLM_REQUESTS_PER_SECOND[shape] / PASS_THROUGH_PER_SECOND[shape]
