@@ -1,7 +1,7 @@
 """The port to what turns text into vectors."""
 
 from collections.abc import Sequence
-from typing import Literal, Protocol
+from typing import Literal, Protocol, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,6 +13,7 @@ Lane = Literal["query", "document"]
 """A query is answered before documents that wait; documents are embedded in batches."""
 
 
+@runtime_checkable  # Litestar checks what it hands to a route
 class Embedder(Protocol):
     model: str
     dimensions: int
