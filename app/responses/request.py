@@ -118,7 +118,8 @@ def _check_item(item: Item, at: str) -> None:
 
 
 def _check_message(item: Item, at: str) -> None:
-    if item.get("role") not in ROLES:
+    role = item.get("role")
+    if not isinstance(role, str) or role not in ROLES:
         raise _wrong(f"{at}.role", "one of 'user', 'assistant', 'system' and 'developer'")
     content = item.get("content")
     if isinstance(content, str):

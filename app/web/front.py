@@ -1,7 +1,9 @@
 """What every request passes first and last: its id, its time, and whether it may enter."""
 
+import asyncio
 import time
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from typing import Any
 from uuid import UUID
 
@@ -9,10 +11,13 @@ from litestar.enums import ScopeType
 from litestar.middleware import ASGIMiddleware
 from litestar.types import ASGIApp, Message, Receive, Scope, Send
 
-from app.errors import InvalidRequest, Unauthenticated
+from app.errors import BackstoryError, InvalidRequest, TooLarge, Unauthenticated
 from app.ids import id_text, new_id
 from app.web.principal import Access, Principal
 from app.web.principal import Scope as KeyScope
+
+READ_AWAY_BYTES_MAX = 256 * 2**20
+READ_AWAY_SECONDS_MAX = 10.0
 
 Authenticate = Callable[[str], Awaitable[Principal]]
 
@@ -27,14 +32,35 @@ class FrontDoor(ASGIMiddleware):
 
     async def handle(self, scope: Scope, receive: Receive, send: Send, next_app: ASGIApp) -> None:
         visit(scope)
-        _check_query(scope)
-        opt = scope["route_handler"].opt
-        if opt.get("access", Access.KEY) is not Access.PUBLIC:
-            authenticate: Authenticate = scope["app"].state["authenticate"]
-            principal = await authenticate(bearer_token(scope))
-            scope["auth"] = principal
-            _check_scope(principal, opt)
+        try:
+            await _let_in(scope)
+        except BackstoryError:
+            await _read_away(receive)
+            raise
         await next_app(scope, receive, send)
+
+
+async def _let_in(scope: Scope) -> None:
+    _check_size(scope)
+    _check_query(scope)
+    opt = scope["route_handler"].opt
+    if opt.get("access", Access.KEY) is not Access.PUBLIC:
+        authenticate: Authenticate = scope["app"].state["authenticate"]
+        principal = await authenticate(bearer_token(scope))
+        scope["auth"] = principal
+        _check_scope(principal, opt)
+
+
+async def _read_away(receive: Receive) -> None:
+    """Where the body is left unread the connection breaks, and the client never sees our answer."""
+    left = READ_AWAY_BYTES_MAX
+    with suppress(TimeoutError):
+        async with asyncio.timeout(READ_AWAY_SECONDS_MAX):
+            while left > 0:
+                message = await receive()
+                if message["type"] != "http.request" or not message.get("more_body"):
+                    return
+                left -= len(message["body"])
 
 
 def visit(scope: Scope) -> tuple[UUID, float]:
@@ -62,6 +88,13 @@ def bearer_token(scope: Scope) -> str:
             code="missing_api_key",
         )
     return token.strip()
+
+
+def _check_size(scope: Scope) -> None:
+    length = next((value for name, value in scope["headers"] if name == b"content-length"), b"0")
+    most = scope["app"].request_max_body_size
+    if most and length.isdigit() and int(length) > most:
+        raise TooLarge(f"The body of the request is larger than {most} bytes.")
 
 
 def _check_query(scope: Scope) -> None:
