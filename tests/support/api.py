@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
+from io import BytesIO
 from typing import Any
 
 import aiohttp
@@ -122,8 +123,9 @@ class Api:
             data = msgspec.json.encode(body)
         if data is not None:
             headers["Content-Type"] = "application/json"
+        payload = None if data is None else BytesIO(data)  # aiohttp warns of large bytes
         async with self._http.request(
-            method, self.root_url + path, data=data, headers=headers | self.headers
+            method, self.root_url + path, data=payload, headers=headers | self.headers
         ) as answer:
             yield answer
 

@@ -79,7 +79,8 @@ def _errors(schemas: dict[str, Any], schema: dict[str, Any], value: Any, at: str
     for choice in ("anyOf", "oneOf"):
         if choices := schema.get(choice):
             tried: list[list[str]] = [_errors(schemas, part, value, at) for part in choices]
-            found += min(tried, key=len)
+            fewest = min(tried, key=len)
+            found += fewest
     return found + _own_errors(schemas, schema, value, at)
 
 
