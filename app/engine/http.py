@@ -4,6 +4,7 @@ import asyncio
 import os
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from io import BytesIO
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -15,6 +16,7 @@ from app.engine.failures import error_of_status
 from app.engine.sse import DONE, EventParser
 from app.errors import EngineBroken, EngineError, EngineTimeout, EngineUnreachable, StartError
 
+ONE_PIECE_BYTES_MAX = 2**20
 ERROR_BODY_BYTES_MAX = 64 * 2**10
 RETRY_WAIT_SECONDS = 0.02
 
@@ -92,8 +94,10 @@ class EngineHttp:
             return await self._request(method, path, body)
 
     async def _request(self, method: str, path: str, body: bytes | None) -> aiohttp.ClientResponse:
+        # A file is sent in pieces: a large body of bytes would hold up everything else.
+        data = BytesIO(body) if body and len(body) > ONE_PIECE_BYTES_MAX else body
         return await self._session.request(
-            method, self._base_url + path, data=body, allow_redirects=False
+            method, self._base_url + path, data=data, allow_redirects=False
         )
 
     async def _refusal(self, answer: aiohttp.ClientResponse) -> EngineError:
