@@ -93,7 +93,7 @@ def bearer_token(scope: Scope) -> str:
 def _check_size(scope: Scope) -> None:
     length = next((value for name, value in scope["headers"] if name == b"content-length"), b"0")
     most = scope["app"].request_max_body_size
-    if most and length.isdigit() and int(length) > most:
+    if isinstance(most, int) and length.isdigit() and int(length) > most:
         raise TooLarge(f"The body of the request is larger than {most} bytes.")
 
 
