@@ -7,6 +7,8 @@ cut off at `max_output_tokens` completed, and its events name no output index.
 from collections.abc import AsyncGenerator, Iterator
 from contextlib import aclosing
 
+import msgspec
+
 from app.engine.chat_engine import ChatEngine
 from app.engine.http import EngineHttp
 from app.engine.local_server import MODEL
@@ -15,6 +17,9 @@ from app.errors import EngineRefused
 
 MODELS = (MODEL, "@oi/beta")
 """OpenInfer's name too, so that its examples run as they stand."""
+
+OUTPUT_TOKENS_DEFAULT = 512
+"""Where the request names no limit: a model this small often does not know where to stop."""
 
 
 class LocalEngine:
@@ -25,7 +30,7 @@ class LocalEngine:
 
     async def stream(self, request: EngineRequest) -> AsyncGenerator[Event]:
         _check(request)
-        async with aclosing(self._chat.stream(request)) as events:
+        async with aclosing(self._chat.stream(_bounded(request))) as events:
             async for event in events:
                 yield event
 
@@ -33,6 +38,11 @@ class LocalEngine:
         """The names that it answers to, once it answers."""
         await self._chat.models()
         return [EngineModel(id=name, owned_by="backstory") for name in MODELS]
+
+
+def _bounded(request: EngineRequest) -> EngineRequest:
+    parameters = {"max_output_tokens": OUTPUT_TOKENS_DEFAULT, **request.parameters}
+    return msgspec.structs.replace(request, parameters=parameters)
 
 
 def _check(request: EngineRequest) -> None:
