@@ -69,7 +69,7 @@ async def run_service(urls: DatabaseUrls, config: Config) -> AsyncIterator[Servi
         await _until_live(service.root_url, task)
         yield service
     finally:
-        server.stop()
+        server.stop()  # type: ignore[no-untyped-call]  # granian leaves it untyped
         await asyncio.wait_for(task, timeout=config.drain_seconds + 10)
 
 

@@ -9,6 +9,7 @@ from openai import AsyncOpenAI
 from app.config import Config
 from app.db.embedded import EmbeddedPostgres
 from app.embeddings.process_embedder import ProcessEmbedder
+from app.engine.local_server import LocalServer
 from tests.support.api import Api, open_api
 from tests.support.engine import FakeEngine, run_fake_engine
 from tests.support.postgres_fixtures import DatabaseUrls, fresh_database
@@ -45,6 +46,25 @@ async def backstory(
     )
     async with run_service(shared_database, config) as service:
         yield service
+
+
+@pytest.fixture(scope="session")
+async def local_backstory(
+    postgres: EmbeddedPostgres,
+    local_server: LocalServer,
+    embedder_data_dir: Path,
+    process_embedder: ProcessEmbedder,
+) -> AsyncIterator[Service]:
+    """The service with the local engine: what `make run` starts where no engine is named."""
+    config = Config(
+        data_dir=embedder_data_dir,
+        engine_kind="local",
+        local_engine_url=local_server.url,
+        drain_seconds=5,
+    )
+    with fresh_database(postgres) as urls:
+        async with run_service(urls, config) as service:
+            yield service
 
 
 @pytest.fixture
