@@ -22,6 +22,7 @@ async def forget(conn: Connection, project: ProjectId, ids: Sequence[MemoryId]) 
     """
     forgotten = 0
     while ids:
+        await queries.lock_scopes_of(conn, project, ids)
         derived = await queries.list_by_sources(conn, project, "memory", ids)
         await unindex(conn, project, ids)
         await cancel(conn, project, "embed_memories", ids)

@@ -27,7 +27,9 @@ from app.memory.types import (
 
 _sql = load(__file__)
 _insert_memories = _sql.statement("insert_memories")
-_lock_memory = _sql.rows("lock_memory_by_external_id", StoredMemory)
+_lock_scopes = _sql.statement("lock_scopes")
+_lock_scopes_of = _sql.statement("lock_scopes_of")
+_lock_memories = _sql.rows("lock_memories_by_external_ids", StoredMemory)
 _update_memory = _sql.statement("update_memory")
 _index_memories = _sql.statement("index_memories")
 _unindex_memories = _sql.statement("unindex_memories")
@@ -79,10 +81,24 @@ async def insert_memories(
     return set(found)
 
 
-async def lock_memory_by_external_id(
-    conn: Connection, project: ProjectId, user: UserId, external_id: str
-) -> StoredMemory | None:
-    return await _lock_memory.one(conn, project=project, user_id=user, external_id=external_id)
+async def lock_scopes(conn: Connection, project: ProjectId, users: Sequence[UserId]) -> None:
+    await _lock_scopes.run(conn, project=project, users=users)
+
+
+async def lock_scopes_of(conn: Connection, project: ProjectId, ids: Sequence[MemoryId]) -> None:
+    await _lock_scopes_of.values(conn, project=project, memory_ids=ids)
+
+
+async def lock_memories_by_external_ids(
+    conn: Connection, project: ProjectId, keys: Sequence[tuple[UserId, str]]
+) -> list[StoredMemory]:
+    """Their sources are not read."""
+    return await _lock_memories.all(
+        conn,
+        project=project,
+        users=[user for user, _ in keys],
+        external_ids=[external_id for _, external_id in keys],
+    )
 
 
 async def update_memory(

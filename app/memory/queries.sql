@@ -52,17 +52,34 @@ WITH given AS MATERIALIZED (
 )
 SELECT memory_id FROM stored;
 
--- name: lock_memory_by_external_id^
--- The one memory that a user's external id names, kept from changing until we are done.
+-- name: lock_scopes!
+-- Holds what others write for these users until we are done; always taken before memories are
+-- locked, so that two who meet wait for each other in one order.
+INSERT INTO memory_scopes (project_id, user_id, memories, words)
+SELECT :project, user_id, 0, 0 FROM unnest(:users::uuid[]) AS given (user_id) ORDER BY user_id
+ON CONFLICT (project_id, user_id) DO UPDATE SET memories = memory_scopes.memories;
+
+-- name: lock_scopes_of
+-- The same for the owners of these memories.
+SELECT s.user_id
+FROM memory_scopes s
+WHERE s.project_id = :project AND s.user_id IN (
+    SELECT m.user_id FROM memories m
+    WHERE m.project_id = :project AND m.memory_id = ANY(:memory_ids))
+ORDER BY s.user_id
+FOR UPDATE;
+
+-- name: lock_memories_by_external_ids
+-- The memories that users' external ids name, kept from changing until we are done.
 SELECT
     memory_id, user_id, kind, content, speaker, conversation_id, episode, external_id,
     occurred_at, valid_from, valid_to, created_at, superseded_at, superseded_by, expires_at,
-    confidence, trust, metadata, version,
-    (SELECT coalesce(json_agg(json_build_object('type', s.source_type, 'id', s.source_id)), '[]')
-     FROM memory_sources s
-     WHERE s.project_id = m.project_id AND s.memory_id = m.memory_id) AS sources
-FROM memories m
-WHERE project_id = :project AND user_id = :user_id AND external_id = :external_id
+    confidence, trust, metadata, version, '[]'::json AS sources
+FROM memories
+WHERE project_id = :project AND (user_id, external_id) IN (
+    SELECT user_id, external_id
+    FROM unnest(:users::uuid[], :external_ids::text[]) AS given (user_id, external_id))
+ORDER BY memory_id
 FOR UPDATE;
 
 -- name: update_memory!

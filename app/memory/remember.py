@@ -7,7 +7,6 @@ from typing import Any
 import msgspec
 
 from app.db.sql import Connection
-from app.errors import Conflict
 from app.ids import MemoryId, ProjectId, UserId
 from app.jobs.outbox import enqueue
 from app.memory import queries
@@ -17,7 +16,7 @@ from app.memory.unindex import unindex
 EMBED_BATCH_MAX = 32
 """Memories a row of the outbox: small enough that a lease outlasts the embedding."""
 
-ATTEMPTS = 3
+ExternalKey = tuple[UserId, str]
 
 COMPARED = [
     name
@@ -37,44 +36,38 @@ async def remember(
     replaces the old under that id.
     """
     clean = [_without_nul(memory) for memory in memories]
-    ids: dict[MemoryId, MemoryId] = {}
-    changed: dict[MemoryId, UserId] = {}
-    left: Sequence[NewMemory] = clean
-    for _ in range(ATTEMPTS):
-        left = await _remember_or_find(conn, project, left, ids, changed)
-        if not left:
-            await _enqueue_embedding(conn, project, changed)
-            return [ids[memory.memory_id] for memory in clean]
-    raise Conflict("These memories are being written and deleted by others: try again.")
+    if users := {memory.user_id for memory in clean if memory.external_id is not None}:
+        await queries.lock_scopes(conn, project, sorted(users))
+    new = await queries.insert_memories(conn, project, clean)
+    changed = {memory.memory_id: memory.user_id for memory in clean if memory.memory_id in new}
+    known = [m for m in clean if m.memory_id not in new and m.external_id is not None]
+    ids = await _replace_changed(conn, project, known, changed)
+    await _enqueue_embedding(conn, project, changed)
+    return [ids.get(_key(memory), memory.memory_id) for memory in clean]
 
 
-async def _remember_or_find(
+def _key(memory: NewMemory | StoredMemory) -> ExternalKey:
+    return memory.user_id, memory.external_id or ""
+
+
+async def _replace_changed(
     conn: Connection,
     project: ProjectId,
-    memories: Sequence[NewMemory],
-    ids: dict[MemoryId, MemoryId],
+    known: Sequence[NewMemory],
     changed: dict[MemoryId, UserId],
-) -> list[NewMemory]:
-    """Fills `ids` and `changed`; gives the memories that were known, but gone when looked at."""
-    new = await queries.insert_memories(conn, project, memories)
-    left = []
-    for memory in memories:
-        if memory.memory_id in new:
-            changed[memory.memory_id] = memory.user_id
-        elif memory.external_id is not None:
-            stored = await queries.lock_memory_by_external_id(
-                conn, project, memory.user_id, memory.external_id
-            )
-            if stored is None:
-                left.append(memory)
-                continue
-            if differs(memory, stored):
-                await _replace(conn, project, stored.memory_id, memory)
-                changed[stored.memory_id] = memory.user_id
-            ids[memory.memory_id] = stored.memory_id
-            continue
-        ids[memory.memory_id] = memory.memory_id
-    return left
+) -> dict[ExternalKey, MemoryId]:
+    """The ids of these memories; of several with one external id the last one counts."""
+    if not known:
+        return {}
+    latest = {_key(memory): memory for memory in known}
+    ids = {}
+    for stored in await queries.lock_memories_by_external_ids(conn, project, list(latest)):
+        ids[_key(stored)] = stored.memory_id
+        memory = latest[_key(stored)]
+        if differs(memory, stored):
+            await _replace(conn, project, stored.memory_id, memory)
+            changed[stored.memory_id] = memory.user_id
+    return ids
 
 
 def differs(memory: NewMemory, stored: StoredMemory) -> bool:

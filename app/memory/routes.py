@@ -5,7 +5,7 @@ from typing import Any, Literal
 import msgspec
 from litestar import Request, delete, get, post
 from litestar.di import NamedDependency
-from litestar.params import FromPath
+from litestar.params import FromPath, JSONBody
 
 from app.config import Config
 from app.db.database import Database
@@ -42,7 +42,7 @@ class DeletedMemories(msgspec.Struct, kw_only=True):
 @post("/v1/memories", opt=WRITE, status_code=200)
 async def remember_memories(
     request: Request[Any, Any, Any],
-    data: RememberBody,
+    data: JSONBody[RememberBody],
     database: NamedDependency[Database],
     users: NamedDependency[Users],
     jobs: NamedDependency[JobRunner],
@@ -102,7 +102,7 @@ async def forget_memory(
 @post("/v1/recall", opt=READ, status_code=200)
 async def recall_memories(
     request: Request[Any, Any, Any],
-    data: RecallBody,
+    data: JSONBody[RecallBody],
     database: NamedDependency[Database],
     users: NamedDependency[Users],
     embedder: NamedDependency[Embedder],
