@@ -18,11 +18,12 @@ import uvloop  # noqa: E402
 
 from tests.bench import report, terminal  # noqa: E402
 from tests.bench.measure import Progress  # noqa: E402
+from tests.bench.noise import Noise  # noqa: E402
 from tests.bench.options import Options  # noqa: E402
 from tests.bench.report import Findings, Report  # noqa: E402
 from tests.bench.world import World, open_world  # noqa: E402
 
-BENCHES = ("added_time", "exact_hit", "remember", "recall", "evidence")
+BENCHES = ("added_time", "streaming", "exact_hit", "remember", "recall", "evidence")
 Bench = Callable[[World, Options, Progress], Coroutine[Any, Any, Findings]]
 
 
@@ -35,7 +36,7 @@ def main() -> None:
 
 def _run(names: list[str], options: Options) -> Report:
     started_at, began = datetime.now(UTC), time.monotonic()
-    machine, findings = report.machine(), []
+    machine, noise, findings = report.machine(), Noise(), []
     terminal.progress("starting the service, its Postgres, an engine and a peer")
     with open_world() as world:
         uvloop.run(world.until_loaded())
@@ -44,6 +45,7 @@ def _run(names: list[str], options: Options) -> Report:
             found = uvloop.run(_bench(name)(world, options, _progress_of(name)))
             terminal.show_findings(found)
             findings.append(found)
+        machine["used_by_others"] = round(noise.share(), 2)
     return Report(
         started_at=started_at,
         seconds=time.monotonic() - began,

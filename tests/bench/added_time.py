@@ -16,10 +16,11 @@ from tests.bench.added_time_report import (
     load_claims,
     load_table,
 )
+from tests.bench.bare_sql import COMMIT, bare_connection, committing
 from tests.bench.calls import asker, asking
 from tests.bench.client import connect
 from tests.bench.load import Load, put_under_load
-from tests.bench.measure import Progress, Samples, interleave
+from tests.bench.measure import Progress, Samples, Way, interleave
 from tests.bench.options import Options
 from tests.bench.report import Findings
 from tests.bench.world import World
@@ -32,7 +33,9 @@ Makers = dict[str, tuple[str, Callable[[], bytes]]]
 
 async def run(world: World, options: Options, progress: Progress) -> Findings:
     progress("one call at a time")
-    samples = await _one_at_a_time(_without_remembering(world), options, progress)
+    async with bare_connection(world) as conn:
+        limit = {COMMIT: committing(conn)}
+        samples = await _one_at_a_time(_without_remembering(world), options, progress, limit)
     progress("one call at a time, remembering")
     remembering = {ALONE: _alone(world), **_ours(world, REMEMBERED)}
     remembered = await _one_at_a_time(remembering, options, progress)
@@ -88,10 +91,13 @@ def _ours(world: World, name: str, **fields: Any) -> Makers:
 
 
 async def _one_at_a_time(
-    makers: Makers, options: Options, progress: Progress
+    makers: Makers,
+    options: Options,
+    progress: Progress,
+    beside: Mapping[str, Way] | None = None,
 ) -> dict[str, Samples]:
     async with AsyncExitStack() as stack:
-        ways = {}
+        ways = dict(beside or {})
         for name, (url, make) in makers.items():
             connection = await connect(url)
             stack.callback(connection.close)

@@ -14,17 +14,20 @@ EVENTS_AT_ONCE = 10
 _number = itertools.count()
 
 
-def asker(url: str, key: str = "", **fields: Any) -> Callable[[], bytes]:
+def asker(
+    url: str, key: str = "", *, deltas: int = DELTAS, chunk: int = EVENTS_AT_ONCE, **fields: Any
+) -> Callable[[], bytes]:
     """Makes requests whose questions are all different, so that none is answered from a cache."""
 
     def make() -> bytes:
-        return request(url, {**body(f"Question {next(_number)}"), **fields}, key=key)
+        asked = body(f"Question {next(_number)}", deltas, chunk)
+        return request(url, {**asked, **fields}, key=key)
 
     return make
 
 
-def body(question: str) -> dict[str, Any]:
-    script = f"[[deltas:{DELTAS}]] [[chunk:{EVENTS_AT_ONCE}]]"
+def body(question: str, deltas: int = DELTAS, chunk: int = EVENTS_AT_ONCE) -> dict[str, Any]:
+    script = f"[[deltas:{deltas}]] [[chunk:{chunk}]]"
     return {"model": MODEL, "input": f"{question}: what was it? {script}"}
 
 

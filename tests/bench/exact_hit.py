@@ -1,16 +1,15 @@
 """An exact cache hit: against a constant answer of the same server, an indexed read, a commit."""
 
-from collections.abc import AsyncIterator, Callable
-from contextlib import AsyncExitStack, asynccontextmanager
+from collections.abc import Callable
+from contextlib import AsyncExitStack
 from typing import Any
 from uuid import uuid4
-
-import asyncpg
 
 from app.cache.queries import find_entry
 from app.db.sql import Connection
 from app.ids import ProjectId, UserId
 from tests.bench import references
+from tests.bench.bare_sql import COMMIT, bare_connection, committing
 from tests.bench.calls import asking, body
 from tests.bench.client import connect, request
 from tests.bench.load import Load, put_under_load
@@ -31,14 +30,12 @@ from tests.bench.world import World
 
 CONNECTIONS = 32
 READ = "one indexed read"
-COMMIT = "one commit"
 SHAPES = {"stream": True, "whole": False}
 STORING: dict[str, dict[str, Any]] = {
     "hit, store: false": {"store": False},
     "hit, stored": {"memory": False},
 }
 CONSTANT = "constant answer"
-ROW_BYTES = 1024
 
 
 async def run(world: World, options: Options, progress: Progress) -> Findings:
@@ -51,8 +48,8 @@ async def run(world: World, options: Options, progress: Progress) -> Findings:
             connection = await connect(url)
             stack.callback(connection.close)
             ways[name] = asking(connection, _always(sent))
-        conn = await stack.enter_async_context(_bare_connection(world))
-        ways[READ], ways[COMMIT] = await _reading(conn), _committing(conn)
+        conn = await stack.enter_async_context(bare_connection(world))
+        ways[READ], ways[COMMIT] = await _reading(conn), committing(conn)
         samples = await interleave(
             ways, rounds=options.rounds, calls=options.calls, progress=progress
         )
@@ -106,19 +103,6 @@ def _always(sent: bytes) -> Callable[[], bytes]:
     return lambda: sent
 
 
-@asynccontextmanager
-async def _bare_connection(world: World) -> AsyncIterator[Connection]:
-    """As a superuser, so that no row security is in what we are compared with."""
-    conn = await asyncpg.connect(world.postgres.superuser_url)
-    try:
-        await conn.execute("CREATE UNLOGGED TABLE IF NOT EXISTS bench_rows (id uuid, body bytea)")
-        await conn.execute("ALTER TABLE bench_rows SET LOGGED")
-        yield conn
-    finally:
-        await conn.execute("DROP TABLE bench_rows")
-        await conn.close()
-
-
 async def _reading(conn: Connection) -> Way:
     found = await conn.fetchrow("SELECT project_id, user_id, namespace, key FROM cache_entries")
     assert found is not None
@@ -128,15 +112,6 @@ async def _reading(conn: Connection) -> Way:
         assert await find_entry(conn, project, user, found["namespace"], found["key"])
 
     return timed(read)
-
-
-def _committing(conn: Connection) -> Way:
-    content = bytes(ROW_BYTES)
-
-    async def commit() -> None:
-        await conn.execute("INSERT INTO bench_rows VALUES ($1, $2)", uuid4(), content)
-
-    return timed(commit)
 
 
 async def _under_load(
@@ -161,6 +136,7 @@ def _times_table(samples: dict[str, Samples]) -> Table:
     rows: list[dict[str, Any]] = [
         {
             "way": name,
+            "p10_ms": percentile(sampled.totals, 10),
             "p50_ms": percentile(sampled.totals, 50),
             "p95_ms": percentile(sampled.totals, 95),
             "to_its_sum": _to_sum(name, samples) if name.startswith("hit") else None,

@@ -131,6 +131,7 @@ def _table(samples: dict[str, Samples], note: str) -> Table:
     rows: list[dict[str, Any]] = [
         {
             "way": name,
+            "p10_ms": percentile(sampled.totals, 10),
             "p50_ms": percentile(sampled.totals, 50),
             "p95_ms": percentile(sampled.totals, 95),
             "to_embedding_and_sql": _to_sum(samples) if name == RECALL else None,

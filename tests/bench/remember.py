@@ -145,6 +145,7 @@ def _acknowledged_table(samples: dict[str, Samples]) -> Table:
     rows = [
         {
             "way, memories a call": name,
+            "p10_ms": percentile(sampled.totals, 10),
             "p50_ms": percentile(sampled.totals, 50),
             "p95_ms": percentile(sampled.totals, 95),
             "to_sql": _to_sql(samples, name) if name.startswith(OURS) else None,
