@@ -10,7 +10,7 @@ from app.conversations import edit
 from app.conversations.types import Conversation, CreateConversation
 from app.db.database import Database
 from app.identity.users import Users
-from app.web.principal import USER_HEADER, Access, Scope, guarded
+from app.web.principal import Access, Scope, guarded
 
 ENGINE = guarded(Access.KEY, Scope.ENGINE)
 
@@ -22,7 +22,7 @@ async def create_conversation(
     database: NamedDependency[Database],
     users: NamedDependency[Users],
 ) -> Conversation:
-    caller = await users.caller(request.auth, request.headers.get(USER_HEADER))
+    caller = await users.caller_of(request)
     return await edit.create_conversation(database, caller, data)
 
 
@@ -33,7 +33,7 @@ async def get_conversation(
     database: NamedDependency[Database],
     users: NamedDependency[Users],
 ) -> Conversation:
-    caller = await users.caller(request.auth, request.headers.get(USER_HEADER))
+    caller = await users.caller_of(request)
     return await edit.get_conversation(database, caller, conversation_id)
 
 

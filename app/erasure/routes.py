@@ -10,7 +10,7 @@ from app.db.database import Database
 from app.erasure.forget_turn import forget_response
 from app.identity.users import Users
 from app.responses.types import DeletedResponse
-from app.web.principal import USER_HEADER, Access, Scope, guarded
+from app.web.principal import Access, Scope, guarded
 
 
 @delete("/v1/responses/{response_id:str}", opt=guarded(Access.KEY, Scope.ENGINE), status_code=200)
@@ -20,7 +20,7 @@ async def delete_response(
     database: NamedDependency[Database],
     users: NamedDependency[Users],
 ) -> DeletedResponse:
-    caller = await users.caller(request.auth, request.headers.get(USER_HEADER))
+    caller = await users.caller_of(request)
     await forget_response(database, caller, response_id)
     return DeletedResponse(id=response_id)
 

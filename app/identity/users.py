@@ -4,12 +4,13 @@ from collections.abc import Collection
 from typing import Any
 
 from cachetools import TTLCache
+from litestar import Request
 
 from app.db.database import Database
 from app.errors import Forbidden, InvalidRequest
 from app.identity import queries
 from app.ids import PROJECT_ITSELF, ProjectId, UserId, new_id
-from app.web.principal import ALL_USERS, Caller, Principal, Scope
+from app.web.principal import ALL_USERS, USER_HEADER, Caller, Principal, Scope, named_user
 
 CACHED_MAX = 50_000
 EXTERNAL_ID_LENGTH_MAX = 512
@@ -34,6 +35,19 @@ class Users:
         if name == ALL_USERS:
             raise Forbidden("The user '*' stands for all users and cannot be one.")
         return Caller(principal, await self._find_or_make(principal.project, name), name)
+
+    async def caller_of(
+        self,
+        request: Request[Any, Any, Any],
+        name: str | None = None,
+        *,
+        everyone_allowed: bool = False,
+    ) -> Caller:
+        """Who speaks in a request: the user named in it, or in its header; the log is told."""
+        named = named_user(name, request.headers.get(USER_HEADER))
+        caller = await self.caller(request.auth, named, everyone_allowed=everyone_allowed)
+        request.scope.setdefault("state", {})["user"] = caller.user
+        return caller
 
     async def names(
         self, conn: Any, project: ProjectId, user_ids: Collection[UserId]

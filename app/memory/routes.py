@@ -20,7 +20,7 @@ from app.memory.submit import new_memories, submit, submit_once
 from app.memory.types import Memory, Recollection
 from app.web.idempotency import HEADER, claim_for
 from app.web.pages import Page, PageQuery, page, page_query
-from app.web.principal import USER_HEADER, Access, Caller, Scope, guarded, named_user
+from app.web.principal import Access, Caller, Scope, guarded
 
 READ = guarded(Access.KEY, Scope.MEMORY_READ)
 WRITE = guarded(Access.KEY, Scope.MEMORY_WRITE)
@@ -49,7 +49,7 @@ async def remember_memories(
     config: NamedDependency[Config],
 ) -> Memory | Page:
     """Remembers one memory, or many; answers when they are durable and found by words."""
-    user = named_user(data.user, request.headers.get(USER_HEADER))
+    user = (await users.caller_of(request, data.user)).external_id
     memories = await new_memories(users, request.auth, bodies_of(data, config), user)
     if key := request.headers.get(HEADER):
         claim = claim_for(request.auth, key, await request.body(), user)
@@ -69,8 +69,7 @@ async def list_memories(
 ) -> Page:
     """Pages of memories; filtered by `user`, `conversation`, `kind` and `episode`."""
     query = request.query_params
-    name = named_user(query.get("user"), request.headers.get(USER_HEADER))
-    caller = await users.caller(request.auth, name, everyone_allowed=True)
+    caller = await users.caller_of(request, query.get("user"), everyone_allowed=True)
     paging = page_query(query, config.list_limit_max)
     return await browse.list_memories(database, users, caller, query, paging)
 
@@ -82,7 +81,7 @@ async def get_memory(
     database: NamedDependency[Database],
     users: NamedDependency[Users],
 ) -> Memory:
-    caller = await users.caller(request.auth, request.headers.get(USER_HEADER))
+    caller = await users.caller_of(request)
     return await browse.get_memory(database, users, caller, memory_id)
 
 
@@ -94,7 +93,7 @@ async def forget_memory(
     users: NamedDependency[Users],
 ) -> DeletedMemory:
     """Forgets a memory and all that was derived from it."""
-    caller = await users.caller(request.auth, request.headers.get(USER_HEADER))
+    caller = await users.caller_of(request)
     await browse.forget_memory(database, caller, memory_id)
     return DeletedMemory(id=memory_id)
 
@@ -110,8 +109,7 @@ async def recall_memories(
 ) -> Recollection:
     """The memories that fit a query best, and a text of them that is ready for a prompt."""
     asked = asked_of(data, config)
-    name = named_user(data.user, request.headers.get(USER_HEADER))
-    caller = await users.caller(request.auth, name, everyone_allowed=True)
+    caller = await users.caller_of(request, data.user, everyone_allowed=True)
     whose = await everyone(database, caller.project) if caller.everyone else [_owner(caller)]
     return await recall(
         database,
@@ -151,7 +149,7 @@ async def forget_user_memories(
 
 
 async def _caller_for(request: Request[Any, Any, Any], users: Users, user: str) -> Caller:
-    return await users.caller(request.auth, named_user(user, request.headers.get(USER_HEADER)))
+    return await users.caller_of(request, user)
 
 
 def _owner(caller: Caller) -> UserId:

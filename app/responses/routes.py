@@ -25,7 +25,7 @@ from app.web.frames import DONE, HEADERS
 from app.web.front import visit
 from app.web.idempotency import HEADER, claim_for
 from app.web.pages import Page, page_query
-from app.web.principal import USER_HEADER, Access, Scope, guarded, named_user
+from app.web.principal import Access, Scope, guarded
 
 ENGINE = guarded(Access.KEY, Scope.ENGINE)
 JSON = "application/json"
@@ -49,17 +49,17 @@ async def create_response(
 async def _call(
     request: Request[Any, Any, Any], users: Users, asked: CreateRequest, body: bytes
 ) -> Call:
-    name = named_user(asked.fields.user, request.headers.get(USER_HEADER))
-    key = request.headers.get(HEADER)
+    caller = await users.caller_of(request, asked.fields.user)
+    key = request.headers.get(HEADER) if asked.store else None
     record = record_of(request.scope)
     assert record is not None
     return Call(
-        caller=await users.caller(request.auth, name),
+        caller=caller,
         request=asked,
         record=record,
         take_record=partial(disown, request.scope),
         started=visit(request.scope)[1],
-        claim=claim_for(request.auth, key, body, name) if key and asked.store else None,
+        claim=claim_for(request.auth, key, body, caller.external_id) if key else None,
     )
 
 
@@ -109,7 +109,7 @@ async def get_response(
     users: NamedDependency[Users],
 ) -> Response[Any]:
     """With `stream=true` its events, as they were sent, after `starting_after`."""
-    caller = await users.caller(request.auth, request.headers.get(USER_HEADER))
+    caller = await users.caller_of(request)
     query = request.query_params
     if query.get("stream") != "true":
         return _json(await retrieve.get_response(database, caller, response_id), {})
@@ -126,7 +126,7 @@ async def list_input_items(
     users: NamedDependency[Users],
     config: NamedDependency[Config],
 ) -> Page:
-    caller = await users.caller(request.auth, request.headers.get(USER_HEADER))
+    caller = await users.caller_of(request)
     paging = page_query(request.query_params, config.list_limit_max)
     return await retrieve.list_input_items(database, caller, response_id, paging)
 

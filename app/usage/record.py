@@ -90,6 +90,7 @@ async def observe(message: Message, scope: Scope) -> None:
         if record is not None:
             record.status = state.get("status", 500)
             record.error_code = state.get("error_code")
+            record.user_id = state.get("user") or record.user_id
             record.total_ms = elapsed_ms(scope)
             request_log: RequestLog = scope["app"].state["request_log"]
             request_log.add(record)

@@ -12,7 +12,7 @@ from app.identity.users import Users
 from app.usage import report
 from app.usage.types import LoggedRequest, SummaryAnswer
 from app.web.pages import Page, page_query
-from app.web.principal import USER_HEADER, Access, Caller, Scope, guarded, named_user
+from app.web.principal import Access, Caller, Scope, guarded
 
 USAGE = guarded(Access.KEY, Scope.USAGE_READ)
 
@@ -38,7 +38,7 @@ async def get_request(
     database: NamedDependency[Database],
     users: NamedDependency[Users],
 ) -> LoggedRequest:
-    caller = await users.caller(request.auth, request.headers.get(USER_HEADER))
+    caller = await users.caller_of(request)
     return await report.get_request(database, users, caller, request_id)
 
 
@@ -52,8 +52,7 @@ async def get_summary(
 
 
 async def _caller(request: Request[Any, Any, Any], users: Users) -> Caller:
-    name = named_user(request.query_params.get("user"), request.headers.get(USER_HEADER))
-    return await users.caller(request.auth, name, everyone_allowed=True)
+    return await users.caller_of(request, request.query_params.get("user"), everyone_allowed=True)
 
 
 ROUTES = [list_requests, get_request, get_summary]
