@@ -43,6 +43,7 @@ async def backstory(
         engine_api_key=shared_engine.key,
         engine_kind="responses",
         drain_seconds=5,
+        request_flush_seconds=0.05,
     )
     async with run_service(shared_database, config) as service:
         yield service
@@ -61,6 +62,7 @@ async def local_backstory(
         engine_kind="local",
         local_engine_url=local_server.url,
         drain_seconds=5,
+        request_flush_seconds=0.05,
     )
     with fresh_database(postgres) as urls:
         async with run_service(urls, config) as service:
