@@ -29,8 +29,10 @@ from tests.support.serving import (
 
 
 @pytest.fixture(scope="module")
-def folder() -> Iterator[Path]:
+def folder(exported_models: Path) -> Iterator[Path]:
     with data_folder() as path:
+        (path / "data").mkdir()
+        (path / "data" / "models").symlink_to(exported_models)
         yield path / "data"
 
 

@@ -42,6 +42,13 @@ async def process_embedder(embedder_process: EmbedderProcess) -> AsyncIterator[P
 
 
 @pytest.fixture(scope="session")
+def exported_models(embedder_data_dir: Path, process_embedder: ProcessEmbedder) -> Path:
+    """To be linked as `models` into another data directory, whose embedder exports nothing then."""
+    assert process_embedder.model
+    return embedder_data_dir / "models"
+
+
+@pytest.fixture(scope="session")
 def sentence_transformer() -> Any:
     """The default model as sentence-transformers runs it, to compare with. Takes seconds."""
     with warnings.catch_warnings():
