@@ -13,7 +13,7 @@ from app.memory import queries
 from app.memory.types import NewMemory, StoredMemory
 from app.memory.unindex import unindex
 
-EMBED_BATCH_MAX = 32
+EMBED_BATCH_MAX = 16
 """Memories a row of the outbox: small enough that a lease outlasts the embedding."""
 
 ExternalKey = tuple[UserId, str]

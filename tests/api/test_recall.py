@@ -1,10 +1,12 @@
 """Recall over HTTP, with the real embedder: both arms, fused, filtered, explained, packed."""
 
+import math
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
 
+from app.memory.rank import K1, B
 from tests.support.api import Api, Json
 from tests.support.eventually import eventually
 from tests.support.memories import embedded, recall, recalled, remember, somebody
@@ -75,6 +77,22 @@ async def test_what_was_said_beside_it_is_found_too(mine: Api, me: str, backstor
     await embedded(backstory, me, 6)
     found = await recalled(mine, "bicycle colour")
     assert found[:2] == talk[:2]
+
+
+async def test_words_are_scored_by_bm25(mine: Api) -> None:
+    """Stop words do not count, plurals do; over the lengths 3, 4 and 1 of what is remembered."""
+    contents = ["Plum, plums and jam.", "A plum tart with cream and nuts.", "Cheese!"]
+    await remember(mine, *contents)
+
+    def bm25(frequency: int, words: int, having: int) -> float:
+        idf = math.log(1 + (3 - having + 0.5) / (having + 0.5))
+        length = 1 - B + B * words / (8 / 3)
+        return idf * frequency * (K1 + 1) / (frequency + K1 * length)
+
+    data = (await recall(mine, "plum jams", explain=True))["data"]
+    scores = {found["memory"]["content"]: found["signals"]["words"]["score"] for found in data}
+    assert scores[contents[0]] == pytest.approx(bm25(2, 3, 2) + bm25(1, 3, 1), abs=1e-4)
+    assert scores[contents[1]] == pytest.approx(bm25(1, 4, 2), abs=1e-4)
 
 
 async def test_a_named_speaker_is_found_by_name(mine: Api) -> None:
