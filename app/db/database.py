@@ -57,7 +57,7 @@ class Database:
         """
         begin = f"BEGIN; SET LOCAL app.project = '{project}'"
         if user is not None:
-            begin += f"; SET LOCAL app.user = '{user}'"
+            begin += f"; SET LOCAL app.\"user\" = '{user}'"
         async with self._transaction(begin) as conn:
             yield conn
 
@@ -72,8 +72,8 @@ class Database:
         try:
             async with self._pool.acquire(timeout=self._acquire_timeout_seconds) as proxy:
                 conn = _connection(proxy)
-                await conn.execute(begin)
                 try:
+                    await conn.execute(begin)
                     yield conn
                 except BaseException:
                     await _roll_back(conn)
