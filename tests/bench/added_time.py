@@ -4,6 +4,8 @@ from collections.abc import Callable, Mapping
 from contextlib import AsyncExitStack
 from typing import Any
 
+import psutil
+
 from tests.bench.added_time_report import (
     ALONE,
     CONNECTIONS,
@@ -25,6 +27,7 @@ from tests.bench.options import Options
 from tests.bench.report import Findings
 from tests.bench.world import World
 
+REMEMBERING_ROUNDS = 2
 SHAPES = {"stream": True, "whole": False}
 
 Makers = dict[str, tuple[str, Callable[[], bytes]]]
@@ -123,9 +126,9 @@ async def _under_load_remembering(
     makers = _ours(world, REMEMBERED)
     loads: dict[str, list[Load]] = {name: [] for name in makers}
     drained = []
-    for round_ in range(_load_rounds(options)):
+    for round_ in range(REMEMBERING_ROUNDS):
         for name, (url, make) in makers.items():
-            progress(f"remembering, round {round_ + 1} of {_load_rounds(options)}")
+            progress(f"remembering, round {round_ + 1} of {REMEMBERING_ROUNDS}")
             loads[name].append(await _load(world, url, make, options))
             left = await world.backlog()
             drained.append(f"{_left(left)} {await world.until_idle():.1f} s later none.")
@@ -138,12 +141,18 @@ async def _load(world: World, url: str, make: Callable[[], bytes], options: Opti
         make,
         connections=CONNECTIONS,
         seconds=options.load_seconds,
-        watched=world.worker if url.startswith(world.url) else None,
+        watched=_watched(world, url),
     )
 
 
+def _watched(world: World, url: str) -> psutil.Process | None:
+    if url.startswith(world.url):
+        return world.worker
+    return world.peer_worker if url.startswith(world.peer_url) else None
+
+
 def _load_rounds(options: Options) -> int:
-    return 2 if options.quick else 5
+    return 2 if options.quick else 4
 
 
 def _left(left: Mapping[str, int] | int) -> str:

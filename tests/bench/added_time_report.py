@@ -73,15 +73,28 @@ def load_table(loads: dict[str, list[Load]], drained: list[str]) -> Table:
 
 def added_claims(samples: dict[str, Samples]) -> list[Claim]:
     """No aim stands for what is added while remembering: the embedder takes all cores."""
-    most = references.LITELLM_ADDED_MS / 10
     claims = []
     for name, sampled in samples.items():
         added = difference(sampled.medians(), samples[ALONE].medians())
-        if name.startswith(REMEMBERED):
+        if _kind(name) == REMEMBERED:
             claims.append(Claim(f"added to a call, {name}", added, "ms", ""))
-        elif name.startswith(tuple(TIMES_LITELLM)):
+        elif _kind(name) in TIMES_LITELLM:
+            most = references.LITELLM_ADDED_MS / 10
             claims.append(at_most(f"added to a call, {name}", added, most, "ms"))
+            claims.append(_added_to_pass_through(name, samples))
     return claims
+
+
+def _added_to_pass_through(name: str, samples: dict[str, Samples]) -> Claim:
+    alone, shape = samples[ALONE].medians(), _shape(name)
+    peer = samples[f"{PASS_THROUGH}, {shape}"].medians()
+    found = ratio(_less(samples[name].medians(), alone), _less(peer, alone))
+    most = references.litellm_added_to_pass_through(shape) / 10
+    return at_most(f"added to a call, {name}, to the pass-through's", found, most)
+
+
+def _less(values: list[float], others: list[float]) -> list[float]:
+    return [a - b for a, b in zip(values, others, strict=True)]
 
 
 def load_claims(loads: dict[str, list[Load]]) -> list[Claim]:
@@ -89,7 +102,7 @@ def load_claims(loads: dict[str, list[Load]]) -> list[Claim]:
     claims = []
     for name in loads:
         if times := TIMES_LITELLM.get(_kind(name)):
-            least = times * references.litellm_to_pass_through(_shape(name))
+            least = times * references.litellm_calls_to_pass_through(_shape(name))
             found = _to_pass_through(name, loads)
             claims.append(at_least(f"calls a second, {name}, to the pass-through's", found, least))
     return claims

@@ -38,9 +38,10 @@ class Failed(Exception):
 
 
 class Connection(asyncio.Protocol):
-    """Made by `connect`. One request at a time."""
+    """Made by `connect`. One request at a time. A server closes it when it is long idle."""
 
-    def __init__(self) -> None:
+    def __init__(self, url: str) -> None:
+        self._address = urlsplit(url)
         self._transport: asyncio.Transport | None = None
         self._done: asyncio.Future[Reply] | None = None
         self._received = bytearray()
@@ -51,8 +52,16 @@ class Connection(asyncio.Protocol):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport = transport  # type: ignore[assignment]  # uvloop's is no subclass
 
+    async def open(self) -> None:
+        host, port = self._address.hostname, self._address.port
+        assert host
+        assert port
+        await asyncio.get_running_loop().create_connection(lambda: self, host, port)
+
     async def send(self, request: bytes) -> Reply:
         """Raises Failed for any status but 200, so that no error is counted as an answer."""
+        if self._transport is None or self._transport.is_closing():
+            await self.open()
         assert self._transport is not None
         self._done = asyncio.get_running_loop().create_future()
         self._received.clear()
@@ -101,11 +110,8 @@ class Connection(asyncio.Protocol):
 
 
 async def connect(url: str) -> Connection:
-    address = urlsplit(url)
-    assert address.hostname
-    assert address.port
-    loop = asyncio.get_running_loop()
-    _, connection = await loop.create_connection(Connection, address.hostname, address.port)
+    connection = Connection(url)
+    await connection.open()
     return connection
 
 

@@ -117,7 +117,7 @@ async def _reading(conn: Connection) -> Way:
 async def _under_load(
     requests: dict[str, tuple[str, bytes]], options: Options, progress: Progress
 ) -> dict[str, list[Load]]:
-    rounds = 2 if options.quick else 5
+    rounds = 2 if options.quick else 4
     loads: dict[str, list[Load]] = {name: [] for name in requests}
     for round_ in range(rounds):
         progress(f"{CONNECTIONS} connections, round {round_ + 1} of {rounds}")

@@ -7,7 +7,7 @@ import time
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import psutil
 
@@ -31,10 +31,11 @@ ENGINE_KEY = "sk-bench"
 class World:
     """Made by `open_world`: one service with its own Postgres and embedder for a whole run."""
 
-    def __init__(self, data_dir: Path, engine_url: str, peer_url: str) -> None:
+    def __init__(self, data_dir: Path, engine: "Program", peer: "Program") -> None:
         self.data_dir = data_dir
-        self.engine_url = engine_url
-        self.peer_url = peer_url
+        self.engine_url = f"{engine.root_url}/v1"
+        self.peer_url = peer.root_url
+        self.peer_worker = peer.worker
         self.service = self._start()
         self.postgres = EmbeddedPostgres(data_dir)
         self.postgres.find_running()
@@ -118,9 +119,9 @@ def open_world() -> Iterator[World]:
     """At the end nothing of it runs, however the bench ended."""
     with (
         data_folder() as folder,
-        _child("engine", folder) as engine_url,
-        _child("peer", folder, "--engine-url", f"{engine_url}/v1") as peer_url,
-        closing(World(folder / "data", f"{engine_url}/v1", peer_url)) as world,
+        _program("engine", folder) as engine,
+        _program("peer", folder, "--engine-url", f"{engine.root_url}/v1") as peer,
+        closing(World(folder / "data", engine, peer)) as world,
     ):
         try:
             yield world
@@ -129,9 +130,15 @@ def open_world() -> Iterator[World]:
             raise
 
 
+class Program(NamedTuple):
+    """A program of the benches. `worker` is the process in it that serves."""
+
+    root_url: str
+    worker: psutil.Process
+
+
 @contextmanager
-def _child(name: str, folder: Path, *options: str) -> Iterator[str]:
-    """A program of the benches on a port of its own; gives its URL without /v1."""
+def _program(name: str, folder: Path, *options: str) -> Iterator[Program]:
     port = free_port()
     command = [sys.executable, "-m", f"tests.bench.{name}", "--port", str(port), *options]
     process = ChildProcess(name, command, folder / f"{name}.log")
@@ -139,7 +146,11 @@ def _child(name: str, folder: Path, *options: str) -> Iterator[str]:
     try:
         until(lambda: _listens(port) or not process.alive(), START_SECONDS_MAX)
         assert process.alive(), process.log_tail()
-        yield f"http://127.0.0.1:{port}"
+        assert process.pid
+        # Granian's children: the worker, and Python's tracker of resources before it.
+        below = psutil.Process(process.pid).children()
+        worker = below[-1] if below else psutil.Process(process.pid)
+        yield Program(f"http://127.0.0.1:{port}", worker)
     finally:
         process.stop()
 
