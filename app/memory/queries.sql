@@ -218,14 +218,18 @@ ORDER BY found.memories, asked.term;
 
 -- name: rank_by_words
 -- BM25, best first, read from the index of postings alone. A weight is idf * (k1 + 1).
+-- OFFSET 0 has each term looked up by itself, however few rows the planner thinks a user has.
 SELECT
     p.memory_id,
     sum(asked.weight * p.frequency
         / (p.frequency + :k1::float8 * (1 - :b::float8 + :b * p.words / :words_mean::float8)))
         AS score
 FROM unnest(:terms::text[], :weights::float8[]) AS asked (term, weight)
-JOIN memory_postings p
-    ON p.project_id = :project AND p.user_id = ANY(:users) AND p.term = asked.term
+CROSS JOIN LATERAL (
+    SELECT memory_id, frequency, words
+    FROM memory_postings
+    WHERE project_id = :project AND user_id = ANY(:users) AND term = asked.term
+    OFFSET 0) AS p
 WHERE CASE WHEN :narrowed::boolean
       THEN p.memory_id IN (
           SELECT found FROM memories_within(
@@ -238,16 +242,20 @@ ORDER BY score DESC, p.memory_id
 LIMIT :most;
 
 -- name: score_by_words
--- BM25 of these memories alone.
+-- BM25 of these memories alone: what is read is what the ranking has just read, which is faster
+-- than looking up every term of every memory.
 SELECT
     p.memory_id,
     sum(asked.weight * p.frequency
         / (p.frequency + :k1::float8 * (1 - :b::float8 + :b * p.words / :words_mean::float8)))
         AS score
 FROM unnest(:terms::text[], :weights::float8[]) AS asked (term, weight)
-JOIN memory_postings p
-    ON p.project_id = :project AND p.user_id = ANY(:users) AND p.term = asked.term
-   AND p.memory_id = ANY(:memory_ids)
+CROSS JOIN LATERAL (
+    SELECT memory_id, frequency, words
+    FROM memory_postings
+    WHERE project_id = :project AND user_id = ANY(:users) AND term = asked.term
+    OFFSET 0) AS p
+WHERE CASE WHEN p.memory_id IN (SELECT unnest(:memory_ids::uuid[])) THEN true END
 GROUP BY p.memory_id;
 
 -- name: rank_by_vector
@@ -275,30 +283,35 @@ WHERE v.project_id = :project AND v.memory_id = ANY(:memory_ids) AND v.part = 0
 
 -- name: list_neighbours
 -- What was said right before and after, as far as a recall may find it.
-SELECT seed.memory_id AS seed_id, near.memory_id, near.distance
-FROM memories seed
-CROSS JOIN LATERAL (
-    (SELECT m.memory_id, row_number() OVER (ORDER BY m.occurred_at, m.memory_id) AS distance
-     FROM memories m
-     WHERE m.project_id = :project AND m.user_id = seed.user_id AND m.stretch = seed.stretch
-       AND (m.occurred_at, m.memory_id) > (seed.occurred_at, seed.memory_id)
-     ORDER BY m.occurred_at, m.memory_id
-     LIMIT :reach)
-    UNION ALL
-    (SELECT m.memory_id,
-            row_number() OVER (ORDER BY m.occurred_at DESC, m.memory_id DESC) AS distance
-     FROM memories m
-     WHERE m.project_id = :project AND m.user_id = seed.user_id AND m.stretch = seed.stretch
-       AND (m.occurred_at, m.memory_id) < (seed.occurred_at, seed.memory_id)
-     ORDER BY m.occurred_at DESC, m.memory_id DESC
-     LIMIT :reach)) AS near
-WHERE seed.project_id = :project AND seed.memory_id = ANY(:memory_ids)
-  AND CASE WHEN :narrowed::boolean
-      THEN near.memory_id IN (
+WITH near AS MATERIALIZED (
+    SELECT seed.memory_id AS seed_id, beside.memory_id, beside.distance
+    FROM memories seed
+    CROSS JOIN LATERAL (
+        (SELECT m.memory_id, row_number() OVER (ORDER BY m.occurred_at, m.memory_id) AS distance
+         FROM memories m
+         WHERE m.project_id = :project AND m.user_id = seed.user_id AND m.stretch = seed.stretch
+           AND (m.occurred_at, m.memory_id) > (seed.occurred_at, seed.memory_id)
+         ORDER BY m.occurred_at, m.memory_id
+         LIMIT :reach)
+        UNION ALL
+        (SELECT m.memory_id,
+                row_number() OVER (ORDER BY m.occurred_at DESC, m.memory_id DESC) AS distance
+         FROM memories m
+         WHERE m.project_id = :project AND m.user_id = seed.user_id AND m.stretch = seed.stretch
+           AND (m.occurred_at, m.memory_id) < (seed.occurred_at, seed.memory_id)
+         ORDER BY m.occurred_at DESC, m.memory_id DESC
+         LIMIT :reach)) AS beside
+    WHERE seed.project_id = :project AND seed.memory_id = ANY(:memory_ids)
+)
+SELECT seed_id, memory_id, distance
+FROM near
+WHERE CASE WHEN :narrowed::boolean
+      THEN EXISTS (
           SELECT found FROM memories_within(
               :project, :users, :conversation, :kinds, :speakers, :episodes, :since, :until,
-              :metadata) AS found)
-      ELSE near.memory_id NOT IN (SELECT found FROM memories_passed(:project, :users) AS found)
+              :metadata) AS found
+          WHERE found = near.memory_id)
+      ELSE memory_id NOT IN (SELECT found FROM memories_passed(:project, :users) AS found)
       END;
 
 -- name: get_memories

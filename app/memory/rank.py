@@ -30,6 +30,7 @@ VECTOR_WEIGHT = 0.7
 LENT = (0.5, 0.3)
 """What the better neighbour at distance 1, 2 adds of its own score."""
 
+LENT_MAX = sum(LENT)
 LENT_TO_LONELY = 0.5
 """A memory that stands alone is treated as if its neighbours were half as good as itself."""
 
@@ -60,7 +61,7 @@ class Candidate(msgspec.Struct):
     @property
     def score(self) -> float:
         """From 0 to 1, and 1 only where the neighbours are as good."""
-        return (self.own + self.lent) / (1 + sum(LENT))
+        return (self.own + self.lent) / (1 + LENT_MAX)
 
 
 Pool = dict[MemoryId, Candidate]
@@ -153,7 +154,7 @@ def lend(pool: Pool, seeds: Sequence[MemoryId], neighbours: Iterable[Neighbour])
         pool[borrower].lent += LENT[distance - 1] * own
     for seed in seeds:
         if pool[seed].lent == 0:
-            pool[seed].lent = LENT_TO_LONELY * sum(LENT) * pool[seed].own
+            pool[seed].lent = LENT_TO_LONELY * LENT_MAX * pool[seed].own
 
 
 def best_of(pool: Pool, most: int) -> list[Candidate]:
