@@ -2,13 +2,25 @@
 
 from collections.abc import Iterable
 
+import msgspec
+
 from app.memory.types import Memory
 
 CHARS_A_TOKEN = 4
 """An estimate: English has about four characters a token."""
 
+NO_TAGS = str.maketrans("<>", "\u2039\u203a")
+"""As long as what they stand for, so that the budget holds."""
 
-def pack(memories: Iterable[Memory], token_budget: int) -> tuple[str, int]:
+
+class Packed(msgspec.Struct, frozen=True):
+    text: str
+    tokens: int
+    memories: list[Memory]
+    """Those that are in the text, in its order."""
+
+
+def pack(memories: Iterable[Memory], token_budget: int) -> Packed:
     """The best that fit into the budget, in order of time; and how many tokens that may be.
 
     `memories` come best first. One that does not fit is passed over; the very first is cut.
@@ -24,7 +36,7 @@ def pack(memories: Iterable[Memory], token_budget: int) -> tuple[str, int]:
             left -= len(line) + 1
     chosen.sort(key=lambda pair: (pair[0].occurred_at, pair[0].id))
     text = "\n".join(line for _, line in chosen)
-    return text, tokens_in(text)
+    return Packed(text, tokens_in(text), [memory for memory, _ in chosen])
 
 
 def tokens_in(text: str) -> int:
@@ -32,10 +44,15 @@ def tokens_in(text: str) -> int:
 
 
 def _line(memory: Memory) -> str:
-    """Dated, the speaker named, on one line: nothing in it can pass for a line of its own."""
+    """Dated, the speaker named. Nothing in it can pass for a line of its own, or for a tag."""
     when = memory.occurred_at.strftime("%Y-%m-%d %H:%M")
-    said = " ".join(memory.content.split())
-    return f"[{when}] {memory.speaker}: {said}" if memory.speaker else f"[{when}] {said}"
+    said = _quoted(memory.content)
+    return f"[{when}] {_quoted(memory.speaker)}: {said}" if memory.speaker else f"[{when}] {said}"
+
+
+def _quoted(text: str) -> str:
+    """On one line. Who packs may put a tag around it all, which nothing inside shall close."""
+    return " ".join(text.split()).translate(NO_TAGS)
 
 
 def _cut(line: str, chars: int) -> str:

@@ -74,9 +74,9 @@ async def recall(
         pool = await _pool(conn, reach, asked, by_words, embedder.model, query.vector)
         best = [c for c in rank.best_of(pool, asked.limit) if c.score >= asked.min_score]
         data = await _load(conn, users, reach.project, best, explain)
-    context, tokens = pack((found.memory for found in data), asked.token_budget)
-    usage = RecallUsage(vectors=query.state, candidates=len(pool), context_tokens=tokens)
-    return Recollection(data=data, context=context, usage=usage)
+    packed = pack((found.memory for found in data), asked.token_budget)
+    usage = RecallUsage(vectors=query.state, candidates=len(pool), context_tokens=packed.tokens)
+    return Recollection(data=data, context=packed.text, usage=usage)
 
 
 async def everyone(database: Database, project: ProjectId) -> list[UserId]:

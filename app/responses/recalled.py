@@ -103,8 +103,8 @@ def _quoted(memories: list[Memory], context: Context, token_budget: int) -> Reco
     memories = [memory for memory in memories if memory.id not in there]
     if not memories:
         return Recollection()
-    text, _ = pack(memories, token_budget)
-    part = {"type": "input_text", "text": f"{HEADING}\n<memories>\n{text}\n</memories>"}
+    packed = pack(memories, token_budget)
+    part = {"type": "input_text", "text": f"{HEADING}\n<memories>\n{packed.text}\n</memories>"}
     item = {"type": "message", "role": "user", "content": [part]}
-    ids = [parsed for memory in memories if (parsed := parse_id("mem", memory.id))]
+    ids = [parsed for memory in packed.memories if (parsed := parse_id("mem", memory.id))]
     return Recollection([item], ids)
