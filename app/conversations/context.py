@@ -11,11 +11,8 @@ from app.ids import (
     PROJECT_ITSELF,
     BranchId,
     ConversationId,
-    ProjectId,
-    ResponseId,
     TurnId,
     UserId,
-    id_text,
     parse_id,
 )
 from app.web.principal import Caller
@@ -49,12 +46,62 @@ async def resolve(
             param="previous_response_id",
             code="mutually_exclusive_parameters",
         )
+    place = await _place(conn, caller, previous_response, conversation)
+    if place.branch is None:
+        return place
+    items = await queries.list_path_items(
+        conn, caller.project, place.branch, until=place.position, most=items_max + 1
+    )
+    if len(items) > items_max:
+        raise InvalidRequest(
+            f"What came before has more than {items_max} items, more than one context may hold.",
+            param="previous_response_id" if previous_response else "conversation",
+            code="context_too_long",
+        )
+    return msgspec.structs.replace(place, items=items)
+
+
+async def _place(
+    conn: Connection, caller: Caller, previous_response: str | None, conversation: str | None
+) -> Context:
     if previous_response:
         turn = await previous_turn(conn, caller, previous_response)
-        return await _after(conn, caller.project, turn, turn.conversation_id, items_max)
+        return _after(turn, await _conversation_headed_by(conn, caller, turn))
     if conversation:
-        return await _at_head(conn, caller, conversation, items_max)
+        return await head_of(conn, caller, conversation)
     return Context(user=caller.user or PROJECT_ITSELF)
+
+
+async def _conversation_headed_by(
+    conn: Connection, caller: Caller, turn: Turn
+) -> ConversationId | None:
+    """To continue a turn that is no head is a fork: it moves no conversation."""
+    if turn.conversation_id is None:
+        return None
+    found = await queries.get_conversation(conn, caller.project, turn.conversation_id)
+    return turn.conversation_id if found and found.head_turn_id == turn.turn_id else None
+
+
+async def head_of(conn: Connection, caller: Caller, conversation: str) -> Context:
+    """Where the next turn of a conversation goes, without what came before. Raises
+    ConversationNotFound."""
+    found = await find_conversation(conn, caller, conversation)
+    if found.head_turn_id is None:
+        return Context(user=found.user_id, conversation=found.conversation_id)
+    head = await queries.get_turn(conn, caller.project, found.head_turn_id)
+    assert head is not None
+    return _after(head, found.conversation_id)
+
+
+def _after(turn: Turn, conversation: ConversationId | None) -> Context:
+    return Context(
+        user=turn.user_id,
+        parent=turn.turn_id,
+        conversation=conversation,
+        branch=turn.branch_id,
+        position=turn.end_position,
+        history_hash=turn.history_hash,
+    )
 
 
 async def previous_turn(conn: Connection, caller: Caller, text: str) -> Turn:
@@ -89,40 +136,3 @@ def whole_calls(items: list[StoredItem]) -> list[StoredItem]:
         for item in whole
         if item.type != "function_call_output" or item.body.get("call_id") in calls
     ]
-
-
-async def _at_head(conn: Connection, caller: Caller, text: str, items_max: int) -> Context:
-    found = await find_conversation(conn, caller, text)
-    if found.head_turn_id is None:
-        return Context(user=found.user_id, conversation=found.conversation_id)
-    head = await queries.get_turn(conn, caller.project, found.head_turn_id)
-    assert head is not None
-    return await _after(conn, caller.project, head, found.conversation_id, items_max)
-
-
-async def _after(
-    conn: Connection,
-    project: ProjectId,
-    turn: Turn,
-    conversation: ConversationId | None,
-    items_max: int,
-) -> Context:
-    items = await queries.list_path_items(
-        conn, project, turn.branch_id, until=turn.end_position, most=items_max + 1
-    )
-    if len(items) > items_max:
-        raise InvalidRequest(
-            f"{id_text('resp', ResponseId(turn.turn_id))} has more than {items_max} items "
-            "before it, more than one context may hold.",
-            param="previous_response_id",
-            code="context_too_long",
-        )
-    return Context(
-        user=turn.user_id,
-        parent=turn.turn_id,
-        conversation=conversation,
-        branch=turn.branch_id,
-        position=turn.end_position,
-        history_hash=turn.history_hash,
-        items=items,
-    )

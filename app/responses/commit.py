@@ -11,10 +11,10 @@ import stamina
 
 from app.cache.types import CachePlan
 from app.conversations.contents import Content, Hasher, NewItem, extend_history
-from app.conversations.context import Context
+from app.conversations.context import Context, head_of
 from app.db.database import Database
 from app.errors import Unavailable
-from app.ids import ProjectId, ResponseId, new_id
+from app.ids import ResponseId, new_id
 from app.responses import queries
 from app.responses.complete import OutputItem
 from app.responses.log import pack
@@ -31,10 +31,19 @@ OWN_COLUMNS = frozenset(
 """Fields of a response that have a column or are items; the rest is kept as one document."""
 
 
-TRIED_AGAIN = (Unavailable, asyncpg.ForeignKeyViolationError, asyncpg.DeadlockDetectedError)
+class HeadMoved(Exception):
+    """Another turn was appended to the conversation meanwhile; nothing of this one is kept."""
 
 
-class Turn(msgspec.Struct, kw_only=True):
+TRIED_AGAIN = (
+    HeadMoved,
+    Unavailable,
+    asyncpg.ForeignKeyViolationError,
+    asyncpg.DeadlockDetectedError,
+)
+
+
+class FinishedTurn(msgspec.Struct, kw_only=True):
     """All that a finished response leaves behind."""
 
     call: Call
@@ -52,36 +61,50 @@ class Turn(msgspec.Struct, kw_only=True):
     cache: CachePlan | None
 
 
-async def commit(database: Database, turn: Turn, *, retry_seconds: float) -> None:
+async def commit(database: Database, turn: FinishedTurn, *, retry_seconds: float) -> None:
     """Returns when the turn is durable. Raises Unavailable when it could not be made so in time.
 
     A commit whose answer was lost may have happened: the next try then meets its own rows. One
     that met the deletion of what it shares brings it along at the next try, its own log too.
     """
-    project = turn.call.caller.project
     try:  # a retry context costs as much as a query: only where it is needed
-        await _commit_once(database, project, _values(turn))
+        await _commit_once(database, turn)
     except TRIED_AGAIN:
-        turn.replayed = None
-        await _commit_again(database, project, _values(turn), retry_seconds)
+        await _commit_again(database, turn, retry_seconds)
 
 
-async def _commit_once(database: Database, project: ProjectId, values: dict[str, Any]) -> None:
-    async with database.tenant(project) as conn:
-        await queries.commit_turn(conn, values)
-
-
-async def _commit_again(
-    database: Database, project: ProjectId, values: dict[str, Any], retry_seconds: float
-) -> None:
+async def _commit_again(database: Database, turn: FinishedTurn, retry_seconds: float) -> None:
+    turn.replayed = None
     async for attempt in stamina.retry_context(
         on=TRIED_AGAIN, attempts=None, timeout=retry_seconds, wait_initial=0.1, wait_max=1.0
     ):
         with attempt, suppress(asyncpg.UniqueViolationError):
-            await _commit_once(database, project, values)
+            await _commit_once(database, turn)
 
 
-def _values(turn: Turn) -> dict[str, Any]:
+async def _commit_once(database: Database, turn: FinishedTurn) -> None:
+    try:
+        async with database.tenant(turn.call.caller.project) as conn:
+            committed = await queries.commit_turn(conn, _values(turn))
+            if turn.context.conversation and not committed.moved:
+                raise HeadMoved
+    except HeadMoved:
+        await _find_place_again(database, turn)
+        raise
+
+
+async def _find_place_again(database: Database, turn: FinishedTurn) -> None:
+    """Two turns at once in one conversation: the later one comes after the other. One that
+    continued the head by its response is a fork now."""
+    conversation = turn.call.request.conversation
+    if conversation is None:
+        turn.context = msgspec.structs.replace(turn.context, conversation=None)
+        return
+    async with database.tenant(turn.call.caller.project) as conn:
+        turn.context = await head_of(conn, turn.call.caller, conversation)
+
+
+def _values(turn: FinishedTurn) -> dict[str, Any]:
     items = turn.inputs + [turn.hasher.item(output.item, output.item_id) for output in turn.outputs]
     contents = [item.content for item in items]
     instructions, tools = _shared_contents(turn, contents)
@@ -114,7 +137,9 @@ def _values(turn: Turn) -> dict[str, Any]:
     }
 
 
-def _shared_contents(turn: Turn, contents: list[Content]) -> tuple[bytes | None, bytes | None]:
+def _shared_contents(
+    turn: FinishedTurn, contents: list[Content]
+) -> tuple[bytes | None, bytes | None]:
     """Instructions and tools are contents too: an agent sends the same ones every time."""
     hashes: list[bytes | None] = []
     for value in (turn.resource["instructions"], turn.resource["tools"]):
@@ -158,7 +183,7 @@ def _response_values(resource: Resource) -> dict[str, Any]:
     }
 
 
-def _request_values(turn: Turn) -> dict[str, Any]:
+def _request_values(turn: FinishedTurn) -> dict[str, Any]:
     record = msgspec.structs.asdict(turn.call.record)
     record["request_created_at"] = record.pop("created_at")
     record["request_model"] = record.pop("model")
@@ -168,7 +193,7 @@ def _request_values(turn: Turn) -> dict[str, Any]:
     return record
 
 
-def _cache_values(turn: Turn) -> dict[str, Any]:
+def _cache_values(turn: FinishedTurn) -> dict[str, Any]:
     plan = turn.cache
     if plan is None or not plan.write or turn.resource["status"] != "completed":
         names = ("user_id", "namespace", "key", "tags", "created_at", "expires_at")
@@ -184,7 +209,7 @@ def _cache_values(turn: Turn) -> dict[str, Any]:
     }
 
 
-def _claim_values(turn: Turn) -> dict[str, Any]:
+def _claim_values(turn: FinishedTurn) -> dict[str, Any]:
     """A failed response is nobody's answer: its key is free for another attempt."""
     claim = turn.call.claim if turn.resource["status"] != "failed" else None
     return {

@@ -7,9 +7,9 @@ from typing import Any
 from app.cache import exact
 from app.cache.types import CacheEntry, CachePlan
 from app.engine.types import Event
-from app.errors import OnlyIfCached, TooManyRequests
+from app.errors import OnlyIfCached
 from app.ids import ResponseId, id_text
-from app.responses.commit import Turn, commit
+from app.responses.commit import FinishedTurn, commit
 from app.responses.complete import ENDS, Completer
 from app.responses.log import unpack
 from app.responses.parts import Parts
@@ -23,18 +23,15 @@ from app.web.idempotency import held
 
 async def create(parts: Parts, call: Call) -> Answer:
     """Returns when the response has begun. Raises what kept it from beginning."""
-    if parts.runs.full:
-        raise TooManyRequests(
-            "Too many responses are being made at once.", headers={"Retry-After": "1"}
-        )
-    road = await survey(parts, call)
-    await _look_into_cache(parts, road)
-    run = _depart(parts, road)
-    call.take_record()
-    task = parts.runs.start(_conduct(parts, road, run))
+    with parts.runs.place():
+        road = await survey(parts, call)
+        await _look_into_cache(parts, road)
+        run = _depart(parts, road)
+        call.take_record()
+        task = parts.runs.start(_conduct(parts, road, run))
     finish = call.request.store and road.settings.on_disconnect == "finish"
     answer = Answer(run, task, road.headers, finish)
-    await run.log.begun()
+    await answer.while_client_waits(run.log.begun(), call.client_left)
     return answer
 
 
@@ -125,7 +122,7 @@ async def _store(parts: Parts, road: Road, run: Run) -> None:
     """Raises Unavailable where the turn could not be made durable."""
     if not road.call.request.store:
         return
-    turn = Turn(
+    turn = FinishedTurn(
         call=road.call,
         context=road.context,
         hasher=road.hasher,

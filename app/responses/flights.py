@@ -16,10 +16,12 @@ class Flight:
     def __init__(self, events: AsyncGenerator[Event]) -> None:
         self._log: Log[Event] = Log()
         self._task = asyncio.create_task(self._pump(events))
+        self._abandoned = False
 
     @property
     def failed(self) -> bool:
-        return self._log.closed and self._log.error is not None
+        """Nobody can read along any more: it ended with an error, or is about to."""
+        return self._abandoned or (self._log.closed and self._log.error is not None)
 
     async def follow(self) -> AsyncGenerator[Event]:
         try:
@@ -29,6 +31,7 @@ class Flight:
                         yield event
         finally:
             if not self._log.readers and not self._log.closed:
+                self._abandoned = True
                 self._task.cancel()
 
     async def _pump(self, events: AsyncGenerator[Event]) -> None:

@@ -12,6 +12,8 @@ from app.responses.types import StoredLog, StoredResponse
 
 class Committed(msgspec.Struct, frozen=True):
     branch_id: UUID
+    moved: bool
+    """The conversation's head was where the turn continues it, and is the turn now."""
 
 
 _sql = load(__file__)
@@ -20,9 +22,11 @@ _get_response = _sql.rows("get_response", StoredResponse)
 _get_log = _sql.rows("get_log", StoredLog)
 
 
-async def commit_turn(conn: Connection, values: dict[str, Any]) -> None:
+async def commit_turn(conn: Connection, values: dict[str, Any]) -> Committed:
     """`values` has every parameter of the statement; commit.py puts them together."""
-    await _commit_turn.one(conn, **values)
+    committed = await _commit_turn.one(conn, **values)
+    assert committed is not None
+    return committed
 
 
 async def get_response(

@@ -61,6 +61,8 @@ WITH advanced AS (
 ), moved AS (
     UPDATE conversations SET head_turn_id = :response_id, updated_at = :created_at
     WHERE project_id = :project AND conversation_id = :conversation_id
+      AND head_turn_id IS NOT DISTINCT FROM :parent_turn_id
+    RETURNING conversation_id
 ), cached AS (
     INSERT INTO cache_entries (
         project_id, user_id, namespace, key, response_id, log_id, model, usage, tags,
@@ -68,22 +70,27 @@ WITH advanced AS (
     SELECT :project, :cache_user_id, :cache_namespace, :cache_key, :response_id, :log_id,
            :model, :usage, :cache_tags, :cache_created_at, :cache_expires_at
     WHERE :cache_key::bytea IS NOT NULL
+      AND NOT EXISTS (      -- a memory that was used may have been forgotten meanwhile
+          SELECT FROM unnest(:recalled::uuid[]) AS used (memory_id)
+          WHERE NOT EXISTS (
+              SELECT FROM memories m
+              WHERE m.project_id = :project AND m.memory_id = used.memory_id))
     ON CONFLICT (project_id, user_id, namespace, key) DO UPDATE
     SET response_id = excluded.response_id, log_id = excluded.log_id, model = excluded.model,
         usage = excluded.usage, tags = excluded.tags, created_at = excluded.created_at,
         expires_at = excluded.expires_at
+    RETURNING key
 ), cached_memories AS (
     INSERT INTO cache_entry_memories (project_id, memory_id, user_id, namespace, key)
-    SELECT :project, memory_id, :cache_user_id, :cache_namespace, :cache_key
-    FROM unnest(:recalled::uuid[]) AS used (memory_id)
-    WHERE :cache_key::bytea IS NOT NULL
+    SELECT :project, used.memory_id, :cache_user_id, :cache_namespace, cached.key
+    FROM cached, unnest(:recalled::uuid[]) AS used (memory_id)
     ON CONFLICT DO NOTHING
 ), answered AS (
     UPDATE idempotency_keys SET response_id = :response_id
     WHERE project_id = :project AND principal_id = :principal_id AND key_hash = :key_hash
       AND claim_id = :claim_id
 )
-SELECT branch_id FROM branch;
+SELECT branch_id, EXISTS (SELECT FROM moved) AS moved FROM branch;
 
 -- name: get_response^
 -- A response that is stored, with where its items lie.

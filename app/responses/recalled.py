@@ -47,14 +47,13 @@ def memory_plan(request: CreateRequest, default: Any) -> MemoryPlan:
     if isinstance(asked, bool):
         return MemoryPlan(RecallOptions() if asked else None, asked and request.store)
     options = convert(asked, MemoryOptions, "memory")
-    if options.remember and not request.store:
+    if options.remember and not request.store and request.fields.memory is not None:
         raise InvalidRequest(
             "'memory.remember' needs 'store': nothing is remembered of what is not stored.",
             param="memory.remember",
         )
     recall = RecallOptions() if options.recall is True else options.recall or None
-    remember = request.store if options.remember is None else options.remember
-    return MemoryPlan(recall, remember)
+    return MemoryPlan(recall, request.store and options.remember is not False)
 
 
 async def recollect(

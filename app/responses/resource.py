@@ -2,6 +2,8 @@
 
 from typing import Any
 
+import msgspec
+
 from app.ids import ConversationId, ResponseId, id_text
 from app.responses.types import CreateRequest
 
@@ -73,23 +75,34 @@ def take_from_engine(resource: Resource, said: Resource, asked: dict[str, Any]) 
         resource["model"] = said["model"]
 
 
+class _Given(msgspec.Struct, frozen=True):
+    """What of a usage is reckoned with. Raises msgspec.ValidationError where it is no number."""
+
+    input_tokens: int | None = None
+    output_tokens: int | None = None
+    total_tokens: int | None = None
+    input_tokens_details: dict[str, int | None] | None = None
+    output_tokens_details: dict[str, int | None] | None = None
+
+
 def full_usage(usage: Any) -> dict[str, Any] | None:
     """The engine's usage with every field that the standard asks for."""
     if not isinstance(usage, dict):
         return None
-    given, made = usage.get("input_tokens") or 0, usage.get("output_tokens") or 0
+    known = msgspec.convert(usage, _Given)
+    given, made = known.input_tokens or 0, known.output_tokens or 0
     return {
         **usage,
         "input_tokens": given,
         "input_tokens_details": {
             "cached_tokens": 0,
             "cache_write_tokens": 0,
-            **(usage.get("input_tokens_details") or {}),
+            **(known.input_tokens_details or {}),
         },
         "output_tokens": made,
         "output_tokens_details": {
             "reasoning_tokens": 0,
-            **(usage.get("output_tokens_details") or {}),
+            **(known.output_tokens_details or {}),
         },
-        "total_tokens": usage.get("total_tokens") or given + made,
+        "total_tokens": known.total_tokens or given + made,
     }

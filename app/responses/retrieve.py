@@ -12,7 +12,7 @@ from app.conversations.types import StoredItem
 from app.db.database import Database
 from app.db.sql import Connection
 from app.engine.types import Event
-from app.errors import NotFound
+from app.errors import InvalidRequest, NotFound
 from app.ids import BranchId, ResponseId, id_text, parse_id
 from app.responses import queries
 from app.responses.complete import BEGINNINGS, ENDS
@@ -83,7 +83,10 @@ def _page_of_items(items: list[dict[str, Any]], paging: PageQuery) -> Page:
         items.reverse()
     if paging.cursor:
         places = [place for place, item in enumerate(items) if item["id"] == paging.cursor]
-        items = items[places[0] + 1 :] if places else []
+        if not places:
+            name = "before" if paging.before else "after"
+            raise InvalidRequest(f"'{name}' names no item of this list.", param=name)
+        items = items[places[0] + 1 :]
     found = page([ShownItem(item["id"], item) for item in items[: paging.limit + 1]], paging)
     return msgspec.structs.replace(found, data=[entry.item for entry in found.data])
 

@@ -43,7 +43,7 @@ async def create_response(
         return await _stored_answer(parts, call, answer)
     if asked.stream:
         return Stream(_frames(answer), headers={**HEADERS, **answer.headers})
-    return await _whole(answer)
+    return await _whole(answer, call)
 
 
 async def _call(
@@ -58,14 +58,20 @@ async def _call(
         request=asked,
         record=record,
         take_record=partial(disown, request.scope),
+        client_left=partial(_client_left, request),
         started=visit(request.scope)[1],
         claim=claim_for(request.auth, key, body, caller.external_id) if key else None,
     )
 
 
-async def _whole(answer: Answer) -> Response[bytes]:
+async def _client_left(request: Request[Any, Any, Any]) -> None:
+    while (await request.receive())["type"] != "http.disconnect":
+        pass
+
+
+async def _whole(answer: Answer, call: Call) -> Response[bytes]:
     """Raises the error that a response ended with: half an answer is not one."""
-    await answer.run.log.ended()
+    await answer.while_client_waits(answer.run.log.ended(), call.client_left)
     if answer.run.error:
         raise answer.run.error
     return _json(answer.run.resource, answer.headers)
@@ -81,8 +87,7 @@ async def _frames(answer: Answer) -> AsyncGenerator[bytes]:
                 yield b"".join(batch)
         yield DONE
     finally:
-        if not run.log.closed and not run.log.readers and not answer.finish_without_client:
-            answer.task.cancel()
+        answer.abandon()
 
 
 async def _stored_answer(parts: Parts, call: Call, response_id: str) -> Response[Any]:

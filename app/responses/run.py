@@ -2,21 +2,24 @@
 
 import asyncio
 import time
-from collections.abc import AsyncGenerator, Awaitable, Callable, Coroutine
-from contextlib import aclosing
+from collections.abc import AsyncGenerator, Awaitable, Callable, Coroutine, Iterator
+from contextlib import aclosing, contextmanager, suppress
 from typing import Any
 
 import msgspec
 import structlog
 
 from app.engine.types import Event
-from app.errors import BackstoryError, EngineError, Unavailable
+from app.errors import BackstoryError, EngineBroken, EngineError, TooManyRequests, Unavailable
 from app.responses.complete import BEGINNINGS, Completer
 from app.responses.live import Log
 from app.responses.resource import Resource
 from app.responses.types import Call
 
 log = structlog.get_logger()
+
+MALFORMED = (KeyError, TypeError, AttributeError, ValueError, msgspec.ValidationError)
+"""What reading an event of the wrong shape ends in."""
 
 Keep = Callable[[], Awaitable[None]]
 """Makes what a run made durable. Raises Unavailable where it can't."""
@@ -50,6 +53,9 @@ class Run:
         except Exception:
             log.exception("response.failed", response=self.resource["id"])
             self._give_up(BackstoryError("The service failed to answer this request."))
+        except asyncio.CancelledError:
+            self._give_up(Stopped("The response was stopped before its end."))
+            raise
 
     async def _read_engine(self) -> None:
         """Raises where the engine failed before it began; later failures end the response."""
@@ -65,7 +71,10 @@ class Run:
             self._break_off(Stopped("The response was stopped before its end."))
 
     def _take(self, event: Event) -> None:
-        frames = self.completer.add(event)
+        try:
+            frames = self.completer.add(event)
+        except MALFORMED as error:
+            raise EngineBroken("The engine sent an event that is not of its type.") from error
         if self.call.record.first_token_ms is None and event["type"] not in BEGINNINGS:
             self.call.record.first_token_ms = self.elapsed_ms()
         if frames:
@@ -81,7 +90,7 @@ class Run:
         """What is stored is what is sent: the log gets its last frame after the commit."""
         self._fill_record()
         try:
-            await keep()
+            await _whole(keep())
         except Unavailable:
             self._give_up(Unavailable("The response could not be stored."))
             return
@@ -122,6 +131,15 @@ class Run:
         return (time.perf_counter() - self.call.started) * 1000
 
 
+async def _whole(work: Awaitable[None]) -> None:
+    """What has begun to be stored is not cut off by a stop."""
+    task = asyncio.ensure_future(work)
+    while not task.done():
+        with suppress(asyncio.CancelledError):
+            await asyncio.wait({task})
+    task.result()
+
+
 class _InputDetails(msgspec.Struct, frozen=True):
     cached_tokens: int = 0
 
@@ -139,14 +157,24 @@ class Runs:
     def __init__(self, most: int) -> None:
         self._most = most
         self._tasks: set[asyncio.Task[None]] = set()
+        self._places = 0
 
     @property
     def count(self) -> int:
         return len(self._tasks)
 
-    @property
-    def full(self) -> bool:
-        return self.count >= self._most
+    @contextmanager
+    def place(self) -> Iterator[None]:
+        """Keeps a place while a response is prepared. Raises TooManyRequests."""
+        if self.count + self._places >= self._most:
+            raise TooManyRequests(
+                "Too many responses are being made at once.", headers={"Retry-After": "1"}
+            )
+        self._places += 1
+        try:
+            yield
+        finally:
+            self._places -= 1
 
     def start(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
         task = asyncio.create_task(work)

@@ -1,12 +1,17 @@
 """Responses on their way in this worker."""
 
 import asyncio
-from collections.abc import Hashable
+from collections.abc import Coroutine, Hashable
+from typing import Any
 
 import msgspec
 
 from app.responses.run import Run
+from app.responses.types import ClientLeft
 from app.web.idempotency import Claim, check_same_body
+
+WATCH_AFTER_SECONDS = 0.1
+"""Most answers have begun by then, and need no watching."""
 
 
 class Answer(msgspec.Struct, frozen=True):
@@ -16,6 +21,26 @@ class Answer(msgspec.Struct, frozen=True):
     task: asyncio.Task[None]
     headers: dict[str, str]
     finish_without_client: bool
+
+    def abandon(self) -> None:
+        """A client has left. The run goes on where it is stored, or where others still read."""
+        if not (self.finish_without_client or self.run.log.readers or self.run.log.closed):
+            self.task.cancel()
+
+    async def while_client_waits(self, wait: Coroutine[Any, Any, None], left: ClientLeft) -> None:
+        """Watches for the client's leaving where that matters, once it has waited a while."""
+        if self.finish_without_client:
+            await wait
+            return
+        waiting = asyncio.ensure_future(wait)
+        await asyncio.wait({waiting}, timeout=WATCH_AFTER_SECONDS)
+        if not waiting.done():
+            leaving = asyncio.ensure_future(left())
+            await asyncio.wait({waiting, leaving}, return_when=asyncio.FIRST_COMPLETED)
+            leaving.cancel()
+            if not waiting.done():
+                self.abandon()
+        await waiting
 
 
 Outcome = Answer | str

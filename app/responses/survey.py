@@ -52,8 +52,9 @@ class Road(msgspec.Struct, kw_only=True):
 async def survey(parts: Parts, call: Call) -> Road:
     """Everything but the cache: settings, context, recall, the engine's request."""
     request = call.request
-    settings = await parts.settings.read(call.caller.project, call.caller.user)
     context = await _context(parts, call)
+    owner = None if context.user == PROJECT_ITSELF else context.user
+    settings = await parts.settings.read(call.caller.project, owner)
     call.record.user_id = context.user
     memory = memory_plan(request, settings.memory)
     recollection = await recollect(parts, call.caller.project, context, request.items, memory)

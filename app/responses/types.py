@@ -1,6 +1,6 @@
 """A response: what is asked, what is stored."""
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from datetime import datetime
 from typing import Annotated, Any, Literal
 from uuid import UUID
@@ -88,6 +88,9 @@ class CreateRequest(msgspec.Struct, kw_only=True):
         return self.fields.stream is True
 
 
+ClientLeft = Callable[[], Awaitable[None]]
+
+
 class Call(msgspec.Struct, kw_only=True):
     """One request on its way: who, what, its line of the log, its idempotency key."""
 
@@ -96,6 +99,8 @@ class Call(msgspec.Struct, kw_only=True):
     record: RequestRecord
     take_record: Callable[[], None]
     """Called when the response begins: from then on its run writes the record."""
+    client_left: ClientLeft
+    """Returns when the client has gone away."""
     started: float
     """Of time.perf_counter."""
     claim: Claim | None = None

@@ -55,12 +55,23 @@ def guarded(access: Access, scope: Scope | None = None) -> dict[str, Any]:
 
 
 def named_user(body_user: str | None, header_user: str | None) -> str | None:
-    """The user that a request names, in its body or its header."""
+    """The user that a request names, in its body or its header. Raises InvalidRequest."""
+    header_user = _as_utf8(header_user) if header_user else header_user
+    if body_user == "" or header_user == "":
+        raise InvalidRequest("A user's name cannot be empty.", param="user")
     if body_user and header_user and body_user != header_user:
         raise InvalidRequest(
             "The field 'user' and the header 'Backstory-User' name different users.", param="user"
         )
-    return body_user or header_user or None
+    return body_user or header_user
+
+
+def _as_utf8(header: str) -> str:
+    """Header values arrive as Latin-1; what is UTF-8 in truth is read so."""
+    try:
+        return header.encode("latin-1").decode()
+    except UnicodeError:
+        return header
 
 
 class Caller(msgspec.Struct, frozen=True):
