@@ -12,6 +12,7 @@ from asyncpg.pool import PoolConnectionProxy
 from pgvector.asyncpg import register_vector
 
 from app.config import Config
+from app.db.connect import REFUSED, reason
 from app.db.sql import Connection
 from app.errors import StartError, Unavailable
 from app.ids import ProjectId, UserId
@@ -97,7 +98,7 @@ async def _roll_back(conn: Connection) -> None:
 
 @asynccontextmanager
 async def open_database(url: str, config: Config) -> AsyncIterator[Database]:
-    """Raises Unavailable where the database is away at the start."""
+    """Raises Unavailable where the database is away, StartError where its URL is wrong."""
     try:
         pool = await asyncpg.create_pool(
             url,
@@ -110,7 +111,9 @@ async def open_database(url: str, config: Config) -> AsyncIterator[Database]:
             server_settings={"application_name": "backstory"},
         )
     except AWAY as error:
-        raise Unavailable(f"The database cannot be reached: {error}") from error
+        raise Unavailable(f"The database cannot be reached: {reason(error)}") from error
+    except REFUSED as error:
+        raise StartError(f"The database cannot be used: {reason(error)}") from error
     try:
         yield Database(pool, config.database_acquire_timeout_seconds)
     finally:
@@ -143,17 +146,28 @@ async def _set_codecs(conn: Any) -> None:
     await register_vector(conn)
 
 
-async def check_role(database: Database) -> None:
-    """As a superuser, or with BYPASSRLS, the walls between projects would not stand.
+PASSES_WALLS = """
+    SELECT rolsuper OR rolbypassrls OR EXISTS (
+        SELECT FROM pg_roles AS owner
+        WHERE owner.rolname = 'backstory_owner'
+          AND pg_has_role(current_user, owner.oid, 'MEMBER'))
+    FROM pg_roles
+    WHERE rolname = current_user
+"""
 
-    Raises StartError.
-    """
+
+async def passes_walls(conn: Connection) -> bool:
+    """Whether this role sees the rows of every project, or may become one that does."""
+    return bool(await conn.fetchval(PASSES_WALLS))
+
+
+async def check_role(database: Database) -> None:
+    """Raises StartError where the walls between projects would not stand."""
     async with database.across() as conn:
-        passes = await conn.fetchval(
-            "SELECT rolsuper OR rolbypassrls FROM pg_roles WHERE rolname = current_user"
-        )
+        passes = await passes_walls(conn)
     if passes:
         raise StartError(
-            "The database role of BACKSTORY_DATABASE_URL passes row security (it is a superuser "
-            "or has BYPASSRLS): use the role backstory_service."
+            "The database role of BACKSTORY_DATABASE_URL passes row security (it is a superuser, "
+            "has BYPASSRLS, or is backstory_owner or a member of it): "
+            "use the role backstory_service."
         )

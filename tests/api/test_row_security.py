@@ -317,3 +317,28 @@ async def test_a_role_that_bypasses_row_security_does_not_serve(backstory: Servi
                 await check_role(opened)
     finally:
         psql(backstory.urls.superuser, f"DROP OWNED BY {name}; DROP ROLE {name}")
+
+
+async def test_the_owner_and_its_members_do_not_serve(backstory: Service) -> None:
+    async with open_database(backstory.urls.owner, Config()) as opened:
+        with pytest.raises(StartError, match="backstory_owner or a member"):
+            await check_role(opened)
+    name = f"member_{new_id().hex}"
+    database = psql(backstory.urls.superuser, "SELECT current_database()")
+    psql(
+        backstory.urls.superuser,
+        f"CREATE ROLE {name} LOGIN NOINHERIT IN ROLE backstory_service, backstory_owner; "
+        f"GRANT CONNECT ON DATABASE {database} TO {name}",
+    )
+    url = backstory.urls.superuser.replace("//postgres@", f"//{name}@")
+    try:
+        async with open_database(url, Config()) as opened:
+            with pytest.raises(StartError, match="passes row security"):
+                await check_role(opened)
+    finally:
+        psql(backstory.urls.superuser, f"DROP OWNED BY {name}; DROP ROLE {name}")
+
+
+async def test_the_services_own_role_serves(backstory: Service) -> None:
+    async with open_database(backstory.urls.service, Config()) as opened:
+        await check_role(opened)
