@@ -6,18 +6,19 @@ import asyncpg
 
 from app.cli.findings import Finding, fail, failed, ok
 from app.config import Config
+from app.db.connect import connect_as
+from app.db.database import passes_walls
 from app.db.embedded import EmbeddedPostgres
 from app.db.migrate import POSTGRES_MIN, pending
 from app.db.sql import Connection
 from app.errors import StartError
 
-CONNECT_SECONDS_MAX = 5.0
+OWNS = "SELECT has_schema_privilege(current_user, current_schema(), 'CREATE')"
 
 
 async def check_database(config: Config) -> AsyncIterator[Finding]:
     if config.database_url is not None:
-        owner_url = config.database_owner_url or config.database_url
-        async for finding in _check(config.database_url, owner_url):
+        async for finding in _check(config.database_url, config.database_owner_url):
             yield finding
         return
     postgres = EmbeddedPostgres(config.data_dir)
@@ -38,14 +39,11 @@ def _check_stopped(postgres: EmbeddedPostgres) -> Finding:
     return ok("The embedded database is stopped, and starts with the service")
 
 
-async def _check(service_url: str, owner_url: str) -> AsyncIterator[Finding]:
+async def _check(service_url: str, owner_url: str | None) -> AsyncIterator[Finding]:
     try:
-        conn = await asyncpg.connect(service_url, timeout=CONNECT_SECONDS_MAX)
-    except (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
-        yield fail(
-            f"The database cannot be reached: {_said(error)}",
-            "Check that it runs, and BACKSTORY_DATABASE_URL.",
-        )
+        conn = await connect_as(service_url, "the service's role")
+    except StartError as error:
+        yield fail(str(error), "Check that it runs, and BACKSTORY_DATABASE_URL.")
         return
     try:
         yield await _check_version(conn)
@@ -53,7 +51,9 @@ async def _check(service_url: str, owner_url: str) -> AsyncIterator[Finding]:
         yield await _check_role(conn)
     finally:
         await conn.close()
-    yield await _check_schema(owner_url)
+    yield await _check_schema(service_url)
+    if owner_url is not None:
+        yield await _check_owner(owner_url)
 
 
 async def _check_version(conn: Connection) -> Finding:
@@ -73,42 +73,50 @@ async def _check_pgvector(conn: Connection) -> Finding:
 
 async def _check_role(conn: Connection) -> Finding:
     name = await conn.fetchval("SELECT current_user")
-    passes = await conn.fetchval(
-        "SELECT rolsuper OR rolbypassrls FROM pg_roles WHERE rolname = current_user"
-    )
-    if passes:
+    if await passes_walls(conn):
         return fail(
-            f"The role {name} passes row security (a superuser, or BYPASSRLS)",
+            f"The role {name} passes row security (a superuser, BYPASSRLS, or backstory_owner)",
             "Name the role backstory_service in BACKSTORY_DATABASE_URL.",
         )
     return ok(f"The role {name} is bound by row security")
 
 
-async def _check_schema(owner_url: str) -> Finding:
+async def _check_schema(service_url: str) -> Finding:
     try:
-        conn = await asyncpg.connect(owner_url, timeout=CONNECT_SECONDS_MAX)
-    except (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
-        return fail(
-            f"The database cannot be reached as its owner: {_said(error)}",
-            "Check BACKSTORY_DATABASE_OWNER_URL.",
-        )
+        conn = await connect_as(service_url, "the service's role")
+    except StartError as error:
+        return fail(str(error), "Check that it runs, and BACKSTORY_DATABASE_URL.")
     try:
         missing = await pending(conn)
     except StartError as error:
         return failed(error)
     except asyncpg.PostgresError as error:
         return fail(
-            f"The owner may not read the schema: {_said(error)}",
-            "Name the role backstory_owner in BACKSTORY_DATABASE_OWNER_URL.",
+            f"The schema may not be read: {error}",
+            "Name the role backstory_service in BACKSTORY_DATABASE_URL.",
         )
     finally:
         await conn.close()
     if missing:
         return fail(
-            f"{len(missing)} migrations are not applied", "Run backstory migrate, or start it."
+            f"{len(missing)} migrations are not applied",
+            "Run backstory migrate, or serve, with BACKSTORY_DATABASE_OWNER_URL.",
         )
     return ok("The schema is up to date")
 
 
-def _said(error: Exception) -> str:
-    return str(error) or type(error).__name__
+async def _check_owner(owner_url: str) -> Finding:
+    try:
+        conn = await connect_as(owner_url, "its owner")
+    except StartError as error:
+        return fail(str(error), "Check BACKSTORY_DATABASE_OWNER_URL.")
+    try:
+        owns = await conn.fetchval(OWNS)
+    finally:
+        await conn.close()
+    if not owns:
+        return fail(
+            "The role of BACKSTORY_DATABASE_OWNER_URL may not change the schema",
+            "Name the role backstory_owner in BACKSTORY_DATABASE_OWNER_URL.",
+        )
+    return ok("The owner of the schema can be reached")

@@ -12,17 +12,17 @@ from app.errors import StartError
 
 @click.command()
 def migrate() -> None:
-    """Apply the migrations that BACKSTORY_DATABASE_URL lacks.
+    """Apply the migrations that the database at BACKSTORY_DATABASE_OWNER_URL lacks.
 
-    Runs as the owner, BACKSTORY_DATABASE_OWNER_URL. The embedded database is migrated by `serve`.
+    The embedded database is migrated by `serve`.
     """
     config = read_config(os.environ)
-    owner_url = config.database_owner_url or config.database_url
-    if owner_url is None:
+    if config.database_owner_url is None:
         raise StartError(
-            "BACKSTORY_DATABASE_URL is not set: the embedded database is migrated by serve."
+            "BACKSTORY_DATABASE_OWNER_URL is not set: name your database there, as its role "
+            "backstory_owner (the embedded database is migrated by serve)."
         )
-    applied = asyncio.run(apply_migrations(owner_url))
+    applied = asyncio.run(apply_migrations(config.database_owner_url))
     for name in applied:
         click.echo(f"applied {name}")
     click.echo("The database is up to date.")

@@ -19,10 +19,12 @@ from app.cli.supervisor import Supervisor
 from app.config import Config, read_config
 from app.db.database import check_role, open_database
 from app.db.embedded import EmbeddedPostgres
-from app.db.migrate import migrate
+from app.db.migrate import check_migrated, migrate
 from app.embeddings.embedder_process import EmbedderProcess
 from app.engine.local_server import LocalServer
-from app.identity.bootstrap import FirstKeys, ensure_first_project
+from app.errors import StartError
+from app.identity.bootstrap import FirstKeys, ensure_first_project, keys_work
+from app.log import set_up_log
 from app.vault import read_secret_key
 
 
@@ -47,6 +49,7 @@ def serve(data_dir: Path | None, host: str | None, port: int | None, workers: in
 
 
 def run(config: Config) -> int:
+    set_up_log(config.log_level)
     with ExitStack() as stack:
         stack.enter_context(files.locked(config.data_dir))
         address, number = stack.enter_context(ports.held(config.host, config.port))
@@ -106,10 +109,19 @@ def _with_database(config: Config, supervisor: Supervisor) -> Config:
         config = replace(
             config, database_url=postgres.service_url, database_owner_url=postgres.owner_url
         )
-    for name in asyncio.run(migrate(_owner_url(config))):
-        say(f"Migrated the database: {name}")
-    asyncio.run(_check_service(config))
+    asyncio.run(_prepare(config))
     return config
+
+
+async def _prepare(config: Config) -> None:
+    """Without the owner's URL the schema is only looked at. Raises StartError."""
+    assert config.database_url is not None
+    if config.database_owner_url is None:
+        await check_migrated(config.database_url)
+    else:
+        for name in await migrate(config.database_owner_url):
+            say(f"Migrated the database: {name}")
+    await _check_service(config)
 
 
 async def _check_service(config: Config) -> None:
@@ -123,14 +135,23 @@ def _first_keys(config: Config) -> files.Credentials:
     """Those of an earlier start where they still open this database, else new ones."""
     old = files.read_credentials(config.data_dir)
     known = FirstKeys(old.api_key, old.admin_key) if old else None
-    keys = asyncio.run(ensure_first_project(_owner_url(config), known))
+    keys = asyncio.run(_keys(config, known))
     base_url = ports.base_url(config.host, config.port) + "/v1"
     credentials = files.Credentials(base_url, keys.api_key, keys.admin_key)
     files.write_credentials(config.data_dir, credentials)
     return credentials
 
 
-def _owner_url(config: Config) -> str:
-    url = config.database_owner_url or config.database_url
-    assert url is not None
-    return url
+async def _keys(config: Config, known: FirstKeys | None) -> FirstKeys:
+    """Only the owner makes keys: without its URL, those that are known have to work."""
+    if config.database_owner_url is not None:
+        return await ensure_first_project(config.database_owner_url, known)
+    assert config.database_url is not None
+    async with open_database(config.database_url, config) as database:
+        if known and await keys_work(database, known):
+            return known
+    raise StartError(
+        f"{config.data_dir / 'credentials.json'} has no keys for this database: copy it from a "
+        "data directory that has them, or set BACKSTORY_DATABASE_OWNER_URL for one start, "
+        "which makes them."
+    )

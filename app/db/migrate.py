@@ -7,6 +7,8 @@ from pathlib import Path
 import asyncpg
 import msgspec
 
+from app.db.connect import connect_as
+from app.db.sql import Connection
 from app.errors import StartError
 
 LOCK = 0x6261636B  # "back"
@@ -38,10 +40,8 @@ def _folder() -> Path:
 
 async def migrate(owner_url: str) -> list[str]:
     """Applies what is missing and gives its names. Raises StartError where it may not or cannot."""
-    try:
-        conn = await asyncpg.connect(owner_url, server_settings={"lock_timeout": LOCK_TIMEOUT})
-    except (OSError, asyncpg.PostgresError) as error:
-        raise StartError(f"The database cannot be reached as its owner: {error}") from error
+    settings = {"lock_timeout": LOCK_TIMEOUT}
+    conn = await connect_as(owner_url, "its owner", server_settings=settings)
     try:
         await _check_server(conn)
         await conn.execute("SELECT pg_advisory_lock($1)", LOCK)
@@ -58,7 +58,24 @@ async def migrate(owner_url: str) -> list[str]:
         await conn.close()
 
 
-async def pending(conn: "asyncpg.Connection[asyncpg.Record]") -> list[str]:
+async def check_migrated(service_url: str) -> None:
+    """What can be known without the owner. Raises StartError where the schema is not ours."""
+    conn = await connect_as(service_url, "the service's role")
+    try:
+        await _check_server(conn)
+        missing = await pending(conn)
+    except asyncpg.PostgresError as error:
+        raise StartError(f"The schema of the database could not be read: {error}") from error
+    finally:
+        await conn.close()
+    if missing:
+        raise StartError(
+            f"The database lacks {len(missing)} migrations, the first of them {missing[0]}: "
+            "run 'backstory migrate' with BACKSTORY_DATABASE_OWNER_URL set to its owner's URL."
+        )
+
+
+async def pending(conn: Connection) -> list[str]:
     """Names of migrations not applied yet. Raises StartError where the schema is newer."""
     if await conn.fetchval("SELECT to_regclass('schema_migrations')") is None:
         return [migration.name for migration in migrations()]
@@ -66,7 +83,7 @@ async def pending(conn: "asyncpg.Connection[asyncpg.Record]") -> list[str]:
     return [migration.name for migration in _missing({row[0]: row[1] for row in rows})]
 
 
-async def _check_server(conn: "asyncpg.Connection[asyncpg.Record]") -> None:
+async def _check_server(conn: Connection) -> None:
     if await conn.fetchval("SELECT current_setting('server_version_num')::int") < POSTGRES_MIN:
         raise StartError("Postgres 16 or newer is needed: upgrade the server.")
     roles = {"backstory_owner", "backstory_service"}
@@ -83,7 +100,7 @@ async def _check_server(conn: "asyncpg.Connection[asyncpg.Record]") -> None:
         )
 
 
-async def _applied(conn: "asyncpg.Connection[asyncpg.Record]") -> dict[str, str]:
+async def _applied(conn: Connection) -> dict[str, str]:
     await conn.execute(
         """CREATE TABLE IF NOT EXISTS schema_migrations (
             name text PRIMARY KEY,
@@ -107,7 +124,7 @@ def _missing(applied: dict[str, str]) -> list[Migration]:
     return [migration for name, migration in known.items() if name not in applied]
 
 
-async def _apply(conn: "asyncpg.Connection[asyncpg.Record]", migration: Migration) -> None:
+async def _apply(conn: Connection, migration: Migration) -> None:
     async with conn.transaction():
         await conn.execute(f"SET LOCAL statement_timeout = '{STATEMENT_TIMEOUT}'")
         await conn.execute(migration.text)

@@ -1,13 +1,14 @@
 """The first project and its keys, made by the owner of the database at the first start."""
 
-import asyncpg
 import msgspec
 
+from app.db.connect import connect_as
+from app.db.database import Database
 from app.db.sql import Connection
-from app.errors import StartError
+from app.errors import Unauthenticated
 from app.identity import queries
-from app.identity.authenticate import is_current
-from app.identity.secrets import PREFIX_LENGTH, make_key, parse_key
+from app.identity.authenticate import Authenticator, is_current
+from app.identity.secrets import make_key, parse_key
 from app.ids import KeyId, ProjectId, new_id
 from app.web.principal import Scope
 
@@ -23,10 +24,7 @@ class FirstKeys(msgspec.Struct, frozen=True):
 
 async def ensure_first_project(owner_url: str, known: FirstKeys | None) -> FirstKeys:
     """The keys known from an earlier start where they still work, else new ones."""
-    try:
-        conn = await asyncpg.connect(owner_url)
-    except (OSError, asyncpg.PostgresError) as error:
-        raise StartError(f"The database cannot be reached as its owner: {error}") from error
+    conn = await connect_as(owner_url, "its owner")
     try:
         async with conn.transaction():
             # The lock keeps two services that start at once from making two.
@@ -42,6 +40,17 @@ async def ensure_first_project(owner_url: str, known: FirstKeys | None) -> First
         await conn.close()
 
 
+async def keys_work(database: Database, keys: FirstKeys) -> bool:
+    """Whether both open this database, asked as the service asks. Raises Unavailable."""
+    authenticate = Authenticator(database, ttl_seconds=1)
+    try:
+        for text in (keys.api_key, keys.admin_key):
+            await authenticate(text)
+    except Unauthenticated:
+        return False
+    return True
+
+
 async def issue_key(conn: Connection, project: ProjectId, name: str, scopes: list[str]) -> str:
     """Makes a key; its text is given here and never again."""
     text = make_key(project)
@@ -52,7 +61,7 @@ async def issue_key(conn: Connection, project: ProjectId, name: str, scopes: lis
         project,
         KeyId(new_id()),
         name=name,
-        prefix=parsed.prefix[:PREFIX_LENGTH],
+        prefix=parsed.prefix,
         secret_hash=parsed.hash,
         scopes=scopes,
     )
