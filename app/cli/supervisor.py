@@ -4,7 +4,11 @@ import threading
 from collections.abc import Callable
 from typing import Protocol
 
+import structlog
+
 from app.errors import StartError
+
+log = structlog.get_logger()
 
 CHECK_SECONDS = 1.0
 
@@ -56,7 +60,13 @@ class Supervisor:
                 self._say(f"{kept.name} had died and was started again")
         except (OSError, StartError) as error:
             self._say(f"{kept.name} has died and cannot be started: {error}")
+        except Exception:
+            # Whatever it is: the others need looking after, and this one again in a second.
+            log.exception("supervisor.failed", kept=kept.name)
 
     def _stop_all(self) -> None:
         for kept in reversed(self._kept):
-            kept.stop()
+            try:
+                kept.stop()
+            except Exception:
+                log.exception("supervisor.not_stopped", kept=kept.name)

@@ -1,6 +1,7 @@
 """What runs beside the workers is kept running, and stopped in reverse."""
 
 import pytest
+from structlog.testing import capture_logs
 
 from app.cli import supervisor as module
 from app.cli.supervisor import Supervisor
@@ -14,6 +15,7 @@ class Part:
         self.record = record
         self.dead = False
         self.hopeless = False
+        self.broken = False
 
     def start(self) -> None:
         self.record.append(f"start {self.name}")
@@ -23,11 +25,15 @@ class Part:
     def restart_if_dead(self) -> bool:
         if self.hopeless:
             raise StartError("It cannot start.")
+        if self.broken:
+            raise RuntimeError(f"{self.name} is broken")
         was_dead, self.dead = self.dead, False
         return was_dead
 
     def stop(self) -> None:
         self.record.append(f"stop {self.name}")
+        if self.broken:
+            raise RuntimeError(f"{self.name} is broken")
 
 
 @pytest.fixture(autouse=True)
@@ -67,3 +73,22 @@ def test_a_restart_is_said_and_a_failed_one_holds_up_no_other() -> None:
     until(lambda: "two had died and was started again" in said)
     until(lambda: "one has died and cannot be started: It cannot start." in said)
     supervisor.stop()
+
+
+def test_an_error_that_nobody_expects_ends_neither_the_watch_nor_the_stop() -> None:
+    said: list[str] = []
+    stopped: list[str] = []
+    supervisor = Supervisor(said.append)
+    first, broken, last = (Part(name, stopped) for name in ("one", "two", "three"))
+    for part in (first, broken, last):
+        supervisor.start(part)
+    broken.broken = first.dead = last.dead = True
+    with capture_logs() as logs:
+        supervisor.watch()
+        until(lambda: len(said) == 2)
+        first.dead = True
+        until(lambda: len(said) == 3)
+        supervisor.stop()
+    assert stopped[3:] == ["stop three", "stop two", "stop one"]
+    assert {entry["event"] for entry in logs} == {"supervisor.failed", "supervisor.not_stopped"}
+    assert all(entry["exc_info"] for entry in logs)
