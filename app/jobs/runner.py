@@ -17,6 +17,7 @@ from app.errors import Unavailable
 from app.jobs import queries
 from app.jobs.outbox import JobGone
 from app.jobs.types import Handler, Job, Topic
+from app.log import said
 
 log = structlog.get_logger()
 
@@ -154,7 +155,7 @@ class JobRunner:
                 await queries.release_job(conn, job, why)
 
     async def _note_failure(self, job: Job, error: Exception) -> None:
-        why = f"{type(error).__name__}: {error}"[:ERROR_LENGTH_MAX].replace("\x00", "\ufffd")
+        why = said(error)[:ERROR_LENGTH_MAX].replace("\x00", "\ufffd")
         log.error("jobs.failed", topic=job.topic, attempt=job.attempts, exc_info=error)
         if job.attempts >= self._config.outbox_attempts_max:
             await self._give_up(job, why)
@@ -173,7 +174,7 @@ class JobRunner:
                 async with self._database.across() as conn:
                     await queries.drop_expired(conn, DROP_EXPIRED_MAX)
             except Exception as error:
-                log.warning("jobs.expired_not_dropped", error=str(error))
+                log.warning("jobs.expired_not_dropped", error=said(error))
             await asyncio.sleep(DROP_EXPIRED_SECONDS)
 
 
