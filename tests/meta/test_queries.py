@@ -23,6 +23,16 @@ MODULES = {
 }
 """Where a folder's queries are bound, if not in its `queries.py`."""
 
+WITHOUT_PROJECT = {
+    "claim_jobs": "a reviewed function takes what is due, of all projects",
+    "count_backlog": "a reviewed function gives numbers only",
+    "drop_expired": "a reviewed function drops what has run out",
+    "insert_requests": "each row names its project",
+    "find_model": "models are the same for all projects",
+    "insert_model": "models are the same for all projects",
+}
+"""Queries that are about no project, each with its reason."""
+
 WHOLE_PROJECT_READ = {
     "list_scopes": "one row a user that has memories, for recall by everyone",
     "list_failed_jobs": "a partial index holds failed jobs only",
@@ -58,6 +68,13 @@ def test_every_query_is_bound_to_a_function() -> None:
     for path in QUERY_FILES:
         bound = {name for file, name in ALL if file == str(path)}
         assert set(QueryFile(path).names) == bound, path
+
+
+@pytest.mark.parametrize("statement", ALL.values(), ids=IDS)
+def test_every_query_names_the_project_itself(statement: Statement) -> None:
+    """Isolation stands twice: the policy of row security would hide a query that forgets it."""
+    if statement.name not in WITHOUT_PROJECT:
+        assert "project" in statement.parameters or "projects" in statement.parameters
 
 
 @pytest.mark.parametrize("statement", ALL.values(), ids=IDS)
