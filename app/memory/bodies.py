@@ -1,5 +1,6 @@
 """What clients send to remember and to recall, and what it means."""
 
+from collections.abc import Iterable
 from datetime import datetime
 from typing import Annotated, Any, get_args
 
@@ -9,6 +10,7 @@ from msgspec import Meta
 from app.config import Config
 from app.errors import InvalidRequest, TooLarge
 from app.ids import ConversationId, MemoryId, ProjectId, UserId, parse_id
+from app.memory.clean import without_nul
 from app.memory.types import Asked, Kind, NewMemory, Reach
 from app.web.times import parse_time
 
@@ -18,6 +20,8 @@ Time = str | int | float
 LIMIT = 10
 TOKEN_BUDGET = 2_000
 TOKEN_BUDGET_MAX = 100_000
+METADATA_DEPTH_MAX = 32
+"""Far more than any reader can follow, and far less than would exhaust a stack."""
 
 
 class MemoryFields(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
@@ -104,10 +108,27 @@ def _given(body: RememberBody) -> dict[str, Any]:
 def _check_size(memory: MemoryBody, bytes_max: int) -> None:
     if not memory.content.strip():
         raise InvalidRequest("'content' must not be empty.", param="content")
+    _check_depth(memory.metadata, "metadata")
     if len(memory.content.encode()) > bytes_max:
         raise TooLarge(f"'content' is larger than {bytes_max} bytes.", param="content")
     if len(msgspec.json.encode(memory.metadata)) > bytes_max:
         raise TooLarge(f"'metadata' is larger than {bytes_max} bytes.", param="metadata")
+
+
+def _check_depth(metadata: dict[str, Any], param: str) -> None:
+    level: list[Any] = [metadata]
+    for _ in range(METADATA_DEPTH_MAX):
+        level = [inner for value in level for inner in _inside(value)]
+    if level:
+        raise InvalidRequest(
+            f"'{param}' is nested more than {METADATA_DEPTH_MAX} deep.", param=param
+        )
+
+
+def _inside(value: Any) -> Iterable[Any]:
+    if isinstance(value, dict):
+        return value.values()
+    return value if isinstance(value, list) else ()
 
 
 def new_memory(body: MemoryBody, user: UserId, now: datetime) -> NewMemory:
@@ -137,18 +158,20 @@ def asked_of(body: RecallBody, config: Config) -> Asked:
         )
     if body.limit > config.recall_limit_max:
         raise InvalidRequest(f"'limit' must be from 1 to {config.recall_limit_max}.", param="limit")
-    return Asked(
-        query=body.query.replace("\x00", "\ufffd"),
+    asked = Asked(
+        query=body.query,
         limit=body.limit,
         token_budget=body.token_budget,
         min_score=body.min_score,
     )
+    return without_nul(asked)
 
 
 def reach_of(body: RecallBody, project: ProjectId, users: list[UserId]) -> Reach:
     """Raises InvalidRequest."""
     only = body.filter
-    return Reach(
+    _check_depth(only.metadata or {}, "filter.metadata")
+    reach = Reach(
         project=project,
         users=users,
         conversation=conversation_id(body.conversation),
@@ -159,6 +182,7 @@ def reach_of(body: RecallBody, project: ProjectId, users: list[UserId]) -> Reach
         since=_time(only.since, "filter.since"),
         until=_time(only.until, "filter.until"),
     )
+    return without_nul(reach)
 
 
 def conversation_id(text: str | None) -> ConversationId | None:

@@ -2,14 +2,12 @@
 
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
-from typing import Any
-
-import msgspec
 
 from app.db.sql import Connection
 from app.ids import MemoryId, ProjectId, UserId
 from app.jobs.outbox import enqueue
 from app.memory import queries
+from app.memory.clean import without_nul
 from app.memory.types import NewMemory, StoredMemory
 from app.memory.unindex import unindex
 
@@ -35,7 +33,7 @@ async def remember(
     already has gives the stored memory's id, and where what is said has changed, the new version
     replaces the old under that id.
     """
-    clean = [_without_nul(memory) for memory in memories]
+    clean = [without_nul(memory) for memory in memories]
     if users := {memory.user_id for memory in clean if memory.external_id is not None}:
         await queries.lock_scopes(conn, project, sorted(users))
     new = await queries.insert_memories(conn, project, clean)
@@ -98,23 +96,3 @@ async def _enqueue_embedding(
 def _batches(ids: list[MemoryId]) -> Iterable[list[MemoryId]]:
     for start in range(0, len(ids), EMBED_BATCH_MAX):
         yield ids[start : start + EMBED_BATCH_MAX]
-
-
-def _without_nul(memory: NewMemory) -> NewMemory:
-    """Postgres' text takes every character but NUL: it becomes U+FFFD, wherever it stands."""
-    values = {
-        name: clean
-        for name, value in msgspec.structs.asdict(memory).items()
-        if (clean := _cleaned(value)) is not value
-    }
-    return msgspec.structs.replace(memory, **values) if values else memory
-
-
-def _cleaned(value: Any) -> Any:
-    if isinstance(value, str):
-        return value.replace("\x00", "\ufffd") if "\x00" in value else value
-    if isinstance(value, dict):
-        return {_cleaned(key): _cleaned(item) for key, item in value.items()} if value else value
-    if isinstance(value, list):
-        return [_cleaned(item) for item in value]
-    return value

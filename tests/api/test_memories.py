@@ -37,6 +37,14 @@ SHAPE = {
 CONVERSATION = "conv_01a204d6d03e7136806b4ed9fc7bb852"
 
 
+def nested(depth: int) -> Json:
+    """Objects within each other, so many."""
+    value: Json = {}
+    for _ in range(depth - 1):
+        value = {"in": value}
+    return value
+
+
 @pytest.fixture
 def me() -> str:
     return somebody()
@@ -119,6 +127,10 @@ async def test_any_text_can_be_remembered(mine: Api) -> None:
     ):
         memory = await remember_one(mine, content=content, metadata={"k\x00": "v\x00"})
         assert memory["content"] == content.replace("\x00", "\ufffd")
+
+
+async def test_metadata_may_be_nested(mine: Api) -> None:
+    assert (await remember_one(mine, content="x", metadata=nested(32)))["metadata"] == nested(32)
 
 
 async def test_text_that_is_all_different_words_is_remembered(mine: Api) -> None:
@@ -209,6 +221,9 @@ async def test_what_is_forgotten_is_in_no_kept_answer(mine: Api, backstory: Serv
         ({"content": "x", "conversation": "mine"}, "conversation"),
         ({"content": "x", "speaker": "s" * 600}, "speaker"),
         ({"content": "x", "metadata": []}, "metadata"),
+        ({"content": "x", "metadata": nested(33)}, "metadata"),
+        ({"content": "x", "metadata": nested(900)}, "metadata"),
+        ({"memories": [{"content": "x", "metadata": nested(900)}]}, "metadata"),
         ({"content": "x", "colour": "red"}, None),
         ({"content": "x", "user": "*"}, None),
         ({"memories": []}, "memories"),

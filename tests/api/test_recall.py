@@ -17,6 +17,11 @@ OTHER_CONVERSATION = "conv_01a204d6d03e7136806b4ed9fc7bb853"
 START = datetime(2026, 5, 1, 9, tzinfo=UTC)
 
 
+DEEP: list[Any] = []
+for _ in range(900):
+    DEEP = [DEEP]
+
+
 @pytest.fixture
 def me() -> str:
     return somebody()
@@ -136,6 +141,16 @@ async def test_each_filter_narrows(mine: Api) -> None:
     assert await recalled(mine, "tea", conversation=OTHER_CONVERSATION) == []
 
 
+async def test_a_filter_means_text_as_it_is_stored(mine: Api) -> None:
+    """A NUL is U+FFFD in what is remembered, so it is in what is asked for."""
+    said: Json = {"speaker": "A\x00", "episode": "e\x00", "metadata": {"k\x00": ["v\x00"]}}
+    await remember(mine, "tea", **said)
+    await remember(mine, "tea without")
+    assert await recalled(mine, "tea", filter={"speakers": ["A\x00"]}) == ["tea"]
+    assert await recalled(mine, "tea", filter={"episodes": ["e\x00"]}) == ["tea"]
+    assert await recalled(mine, "tea", filter={"metadata": said["metadata"]}) == ["tea"]
+
+
 async def test_a_filter_never_returns_too_few(mine: Api, me: str, backstory: Service) -> None:
     """Ten that fit badly, behind three hundred that fit well and are filtered away."""
     await remember(mine, *(f"Tea is what we drink, cup {n}." for n in range(300)), kind="fact")
@@ -206,6 +221,7 @@ async def test_the_context_is_ready_for_a_prompt(mine: Api) -> None:
         ({"query": "x", "filter": {"kinds": ["x"]}}, None),
         ({"query": "x", "filter": {"colours": ["x"]}}, None),
         ({"query": "x", "filter": {"since": "soon"}}, "filter.since"),
+        ({"query": "x", "filter": {"metadata": {"a": DEEP}}}, "filter.metadata"),
         ({"query": "x", "as_of": "2020-01-01T00:00:00Z"}, None),
     ],
 )
