@@ -8,7 +8,6 @@ from app.conversations.types import StoredConversation, StoredItem, Turn
 from app.db.sql import Connection
 from app.errors import ConversationNotFound, InvalidRequest, PreviousResponseNotFound
 from app.ids import (
-    PROJECT_ITSELF,
     BranchId,
     ConversationId,
     TurnId,
@@ -69,7 +68,7 @@ async def _place(
         return _after(turn, await _conversation_headed_by(conn, caller, turn))
     if conversation:
         return await head_of(conn, caller, conversation)
-    return Context(user=caller.user or PROJECT_ITSELF)
+    return Context(user=caller.owner)
 
 
 async def _conversation_headed_by(
@@ -107,14 +106,9 @@ def _after(turn: Turn, conversation: ConversationId | None) -> Context:
 async def previous_turn(conn: Connection, caller: Caller, text: str) -> Turn:
     response_id = parse_id("resp", text)
     turn = response_id and await queries.get_turn(conn, caller.project, TurnId(response_id))
-    if not turn or turn.deleted_at or not may_reach(caller, turn.user_id):
+    if not turn or turn.deleted_at or not caller.may_reach(turn.user_id):
         raise PreviousResponseNotFound(text)
     return turn
-
-
-def may_reach(caller: Caller, owner: UserId) -> bool:
-    """By its id, a key that names no user reaches every row of its project."""
-    return caller.user is None or caller.user == owner
 
 
 async def find_conversation(conn: Connection, caller: Caller, text: str) -> StoredConversation:
@@ -122,7 +116,7 @@ async def find_conversation(conn: Connection, caller: Caller, text: str) -> Stor
     found = conversation_id and await queries.get_conversation(
         conn, caller.project, ConversationId(conversation_id)
     )
-    if not found or not may_reach(caller, found.user_id):
+    if not found or not caller.may_reach(found.user_id):
         raise ConversationNotFound(text)
     return found
 

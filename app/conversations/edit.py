@@ -6,7 +6,7 @@ from app.conversations import queries
 from app.conversations.context import find_conversation
 from app.conversations.types import Conversation, CreateConversation
 from app.db.database import Database
-from app.ids import PROJECT_ITSELF, ConversationId, created_at, id_text, new_id
+from app.ids import ConversationId, created_at, id_text, new_id
 from app.web.principal import Caller
 
 
@@ -20,7 +20,7 @@ async def create_conversation(
             conn,
             caller.project,
             conversation_id,
-            caller.user or PROJECT_ITSELF,
+            caller.owner,
             metadata=asked.metadata or {},
             created_at=now,
         )

@@ -7,7 +7,6 @@ import msgspec
 
 from app.conversations import turns
 from app.conversations.contents import shown
-from app.conversations.context import may_reach
 from app.conversations.types import StoredItem
 from app.db.database import Database
 from app.db.sql import Connection
@@ -55,7 +54,7 @@ async def find_response(conn: Connection, caller: Caller, text: str) -> StoredRe
     stored = response_id and await queries.get_response(
         conn, caller.project, ResponseId(response_id)
     )
-    if not stored or not may_reach(caller, stored.user_id):
+    if not stored or not caller.may_reach(stored.user_id):
         raise NotFound(f"Response with id '{text}' not found.", code="response_not_found")
     return stored
 

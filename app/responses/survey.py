@@ -83,7 +83,7 @@ async def survey(parts: Parts, call: Call) -> Road:
 async def _context(parts: Parts, call: Call) -> Context:
     fields, conversation = call.request.fields, call.request.conversation
     if not fields.previous_response_id and not conversation:
-        return Context(user=call.caller.user or PROJECT_ITSELF)
+        return Context(user=call.caller.owner)
     async with parts.database.tenant(call.caller.project) as conn:
         return await resolve(
             conn,

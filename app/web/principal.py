@@ -7,7 +7,7 @@ from uuid import UUID
 import msgspec
 
 from app.errors import Forbidden, InvalidRequest
-from app.ids import KeyId, ProjectId, UserId
+from app.ids import PROJECT_ITSELF, KeyId, ProjectId, UserId
 
 USER_HEADER = "backstory-user"
 ALL_USERS = "*"
@@ -88,3 +88,12 @@ class Caller(msgspec.Struct, frozen=True):
     @property
     def project(self) -> ProjectId:
         return self.principal.project
+
+    @property
+    def owner(self) -> UserId:
+        """Whose the rows are that it makes."""
+        return self.user or PROJECT_ITSELF
+
+    def may_reach(self, owner: UserId) -> bool:
+        """By its id, a key that names no user reaches every row of its project."""
+        return self.user is None or self.user == owner
