@@ -36,7 +36,8 @@ def main() -> None:
 
 def _run(names: list[str], options: Options) -> Report:
     started_at, began = datetime.now(UTC), time.monotonic()
-    machine, noise, findings = report.machine(), Noise(), []
+    machine, versions = report.machine(), report.versions()
+    noise, findings = Noise(), []
     terminal.progress("starting the service, its Postgres, an engine and a peer")
     with open_world() as world:
         uvloop.run(world.until_loaded())
@@ -51,7 +52,7 @@ def _run(names: list[str], options: Options) -> Report:
         seconds=time.monotonic() - began,
         quick=options.quick,
         machine=machine,
-        versions=report.versions(),
+        versions=versions,
         data=report.data_hashes(options.data),
         findings=findings,
     )

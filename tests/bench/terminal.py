@@ -61,9 +61,11 @@ def _table(table: Table) -> RichTable:
     rich = RichTable(title=table.title, title_justify="left", title_style="bold")
     columns = list(dict.fromkeys(name for row in table.rows for name in row))
     for index, name in enumerate(columns):
-        rich.add_column(
-            name.replace("_", " "), justify="right" if index else "left", overflow="fold"
-        )
+        heading = name.replace("_", " ")
+        if index:
+            rich.add_column(heading, justify="right", overflow="fold")
+        else:
+            rich.add_column(heading, no_wrap=True)
     for row in table.rows:
         rich.add_row(*(_cell(row.get(name)) for name in columns))
     return rich
