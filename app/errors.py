@@ -12,6 +12,8 @@ BackstoryError
 ├── IdempotencyMismatch       422  an Idempotency-Key used again with another body
 ├── TooManyRequests           429  a rate or a queue is full
 ├── Unavailable               503  the database cannot be reached now
+│   └── StatementTimeout           the database is there, but this took it too long
+├── EmbeddingFailed           500  the embedder cannot make vectors of these texts
 ├── OnlyIfCached              504  only-if-cached was asked, and nothing is cached
 ├── StartError                     the service cannot start; the message says what to do
 └── EngineError                    the engine failed; the status follows from how
@@ -129,6 +131,16 @@ class Unavailable(BackstoryError):
         self, message: str = "The storage is not available now.", *, retry_after_seconds: int = 1
     ) -> None:
         super().__init__(message, headers={"Retry-After": str(retry_after_seconds)})
+
+
+class StatementTimeout(Unavailable):
+    """The database is there, but a statement was cut off: it may be cut off each time."""
+
+
+class EmbeddingFailed(BackstoryError):
+    """The embedder is there, but cannot embed these texts: it may fail each time."""
+
+    code = "embedding_failed"
 
 
 class OnlyIfCached(BackstoryError):

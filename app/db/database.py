@@ -14,7 +14,7 @@ from pgvector.asyncpg import register_vector
 from app.config import Config
 from app.db.connect import REFUSED, reason
 from app.db.sql import Connection
-from app.errors import StartError, Unavailable
+from app.errors import StartError, StatementTimeout, Unavailable
 from app.ids import ProjectId, UserId
 
 AWAY = (
@@ -31,6 +31,9 @@ AWAY = (
     ssl.SSLError,
 )
 """What a database that is away, or goes away, looks like to asyncpg."""
+
+CUT_OFF = (TimeoutError, asyncpg.QueryCanceledError)
+"""What a statement that took too long looks like: to us, or to the server."""
 
 
 class _BareConnection(asyncpg.Connection):
@@ -76,6 +79,9 @@ class Database:
                 try:
                     await conn.execute(begin)
                     yield conn
+                except CUT_OFF as error:
+                    await _roll_back(conn)
+                    raise StatementTimeout from error
                 except BaseException:
                     await _roll_back(conn)
                     raise

@@ -26,7 +26,7 @@ from app.embeddings.frames import (
     read_frame,
 )
 from app.embeddings.types import Lane, Vectors
-from app.errors import Unavailable
+from app.errors import EmbeddingFailed, Unavailable
 
 LOADED_POLL_SECONDS = 0.05
 
@@ -95,7 +95,11 @@ class ProcessEmbedder:
         except (OSError, EOFError):
             raise Unavailable("The embedder process is not there now.") from None
         if isinstance(reply, Failed):
-            raise Unavailable(reply.message)
+            raise (
+                EmbeddingFailed(reply.message)
+                if reply.code == "failed"
+                else Unavailable(reply.message)
+            )
         return reply
 
     async def _connected(self) -> "_Connection":

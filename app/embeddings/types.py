@@ -19,5 +19,6 @@ class Embedder(Protocol):
     dimensions: int
 
     async def embed(self, texts: Sequence[str], lane: Lane) -> Vectors:
-        """Raises Unavailable while the embedder is not loaded, overloaded or gone."""
+        """Raises Unavailable while the embedder is not loaded, overloaded or gone, and
+        EmbeddingFailed where it is there, but cannot embed one of these texts."""
         ...

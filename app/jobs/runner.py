@@ -13,7 +13,7 @@ import structlog
 
 from app.config import Config
 from app.db.database import Database
-from app.errors import Unavailable
+from app.errors import StatementTimeout, Unavailable
 from app.jobs import queries
 from app.jobs.outbox import JobGone
 from app.jobs.types import Handler, Job, Topic
@@ -132,16 +132,24 @@ class JobRunner:
             await lane.handle(jobs)
         except JobGone:
             await self._work_one_by_one(lane, jobs)
+        except StatementTimeout as error:
+            await self._count_failure(lane, jobs, error)
         except Unavailable as error:
+            if not lane.must_rest:
+                log.warning("jobs.released", topic=lane.topic, why=error.message)
             lane.must_rest = True
             await self._release(jobs, error.message)
         except asyncio.CancelledError:
             await self._release(jobs, "The service stopped.")
             raise
         except Exception as error:
-            if len(jobs) == 1:
-                await self._note_failure(jobs[0], error)
-            await self._work_one_by_one(lane, jobs)
+            await self._count_failure(lane, jobs, error)
+
+    async def _count_failure(self, lane: Lane, jobs: list[Job], error: Exception) -> None:
+        """Of a batch we cannot know whose failure it was: handled alone, the job will tell."""
+        if len(jobs) == 1:
+            await self._note_failure(jobs[0], error)
+        await self._work_one_by_one(lane, jobs)
 
     async def _work_one_by_one(self, lane: Lane, jobs: list[Job]) -> None:
         """One bad job does not hold up the others of its batch; those done already are gone."""

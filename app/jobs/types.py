@@ -49,5 +49,6 @@ Handler = Callable[[list[Job]], Awaitable[None]]
 """Works on jobs of one topic, and calls `done` in the transaction that does the work.
 
 It raises Unavailable when it has to wait for something: then no attempt is counted. Any other
-error counts one, for the job alone that raised it: a failed batch is handled again job by job.
+error counts one (a StatementTimeout too, since the statement may take too long each time), for the
+job alone that raised it: a failed batch is handled again job by job.
 """

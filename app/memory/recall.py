@@ -12,7 +12,7 @@ import msgspec
 from app.db.database import Database
 from app.db.sql import Connection
 from app.embeddings.types import Embedder
-from app.errors import Unavailable
+from app.errors import EmbeddingFailed, Unavailable
 from app.identity.users import Users
 from app.ids import ProjectId, UserId
 from app.memory import queries, rank
@@ -92,7 +92,7 @@ async def _embed(embedder: Embedder, text: str, seconds_max: float) -> QueryVect
             vectors = await embedder.embed([text], "query")
     except TimeoutError:
         return QueryVector("too_late")
-    except Unavailable:
+    except (Unavailable, EmbeddingFailed):
         return QueryVector("unavailable")
     return QueryVector("used", vectors[0])
 

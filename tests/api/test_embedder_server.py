@@ -11,7 +11,7 @@ from app.embeddings.frames import FRAME_BYTES_MAX
 from app.embeddings.process_embedder import ProcessEmbedder
 from app.embeddings.server import serve
 from app.embeddings.worker import Worker
-from app.errors import Unavailable
+from app.errors import EmbeddingFailed, Unavailable
 from tests.support.embedder import GatedModel
 
 LIMITS = Limits(batch_texts_max=2, queries_waiting_max=2, documents_waiting_max=8)
@@ -131,7 +131,7 @@ async def test_a_failed_batch_fails_its_request_alone(
     embedder: ProcessEmbedder, model: GatedModel
 ) -> None:
     model.let_through(2)
-    with pytest.raises(Unavailable, match="RuntimeError"):
+    with pytest.raises(EmbeddingFailed, match="RuntimeError"):
         await embedder.embed(["broken"], "document")
     assert (await embedder.embed(["whole"], "document")).shape == (1, 2)
 

@@ -9,6 +9,7 @@ from typing import Any
 import asyncpg
 import msgspec
 import pytest
+from structlog.testing import capture_logs
 
 from app.config import Config
 from app.db.database import Database, open_database
@@ -242,6 +243,42 @@ async def test_what_is_waited_for_is_said(house: House) -> None:
     oldest = (await backlog(house.database))[0]
     assert oldest.waiting == 1
     assert oldest.oldest_seconds > 0
+
+
+async def test_a_rest_is_logged_once(house: House) -> None:
+    both_begun = asyncio.Barrier(2)
+
+    async def handle(jobs: Sequence[Job]) -> None:
+        await both_begun.wait()
+        raise Unavailable("The embedder is loading.")
+
+    async def both_released() -> bool:
+        errors = await house.owner.fetch("SELECT error FROM outbox")
+        return all(row[0] for row in errors)
+
+    await house.enqueue("a", "b")
+    with capture_logs() as logs:
+        async with working(house, handle, jobs_max=1, batches_max=2):
+            await eventually(both_released)
+    assert [(log["event"], log["why"]) for log in logs] == [
+        ("jobs.released", "The embedder is loading.")
+    ]
+
+
+async def test_a_statement_that_always_takes_too_long_is_given_up(house: House) -> None:
+    async def handle(jobs: Sequence[Job]) -> None:
+        async with house.database.tenant(jobs[0].project_id) as conn:
+            await conn.execute("SET LOCAL statement_timeout = 10; SELECT pg_sleep(60)")
+
+    await house.enqueue("endless")
+    async with working(house, handle, poll_seconds=0.01):
+
+        async def given_up() -> bool:
+            await house.end_delays()
+            return bool(await list_failed(house.database, house.project))
+
+        await eventually(given_up)
+    assert (await list_failed(house.database, house.project))[0].attempts == 3
 
 
 async def test_a_job_that_kills_its_workers_is_given_up(house: House) -> None:
