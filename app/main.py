@@ -26,7 +26,7 @@ from app.identity.users import Users
 from app.jobs.runner import JobRunner, open_job_runner
 from app.log import set_up_log
 from app.memory import routes as memory_routes
-from app.memory.embed import embed_handler
+from app.memory.embed import JOBS_MAX, embed_handler
 from app.processes import DRAIN_SIGNAL
 from app.responses import routes as responses_routes
 from app.responses.flights import Flights
@@ -143,7 +143,7 @@ async def _lifespan(app: Litestar, config: Config) -> AsyncIterator[None]:
 
 def _serve_jobs(jobs: JobRunner, database: Database, embedder: Embedder) -> None:
     jobs.serve("remember_turn", turn_handler(database, jobs))
-    jobs.serve("embed_memories", embed_handler(database, embedder))
+    jobs.serve("embed_memories", embed_handler(database, embedder), jobs_max=JOBS_MAX)
 
 
 class _DrainOnSignal:

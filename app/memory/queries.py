@@ -132,9 +132,9 @@ async def delete_cache_entries_of(
 
 
 async def list_texts(
-    conn: Connection, project: ProjectId, ids: Sequence[MemoryId]
+    conn: Connection, project: ProjectId, ids: Sequence[MemoryId], model: str
 ) -> list[StoredText]:
-    return await _list_texts.all(conn, project=project, memory_ids=ids)
+    return await _list_texts.all(conn, project=project, memory_ids=ids, model=model)
 
 
 async def ensure_model(conn: Connection, name: str, dimensions: int) -> int:

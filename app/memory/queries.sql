@@ -157,10 +157,15 @@ WHERE u.project_id = :project AND u.memory_id = ANY(:memory_ids)
   AND e.key = u.key;
 
 -- name: list_texts
--- What is embedded of these memories.
-SELECT memory_id, searched_text(speaker, content) AS text, version
-FROM memories
-WHERE project_id = :project AND memory_id = ANY(:memory_ids);
+-- What is to be embedded of these memories: of those that have no vector of this model. A new
+-- version of a memory has none.
+SELECT m.memory_id, searched_text(m.speaker, m.content) AS text, m.version
+FROM memories m
+WHERE m.project_id = :project AND m.memory_id = ANY(:memory_ids)
+  AND NOT EXISTS (
+      SELECT FROM memory_vectors v JOIN embedding_models e USING (model_id)
+      WHERE v.project_id = :project AND v.memory_id = m.memory_id AND e.name = :model)
+ORDER BY m.memory_id;
 
 -- name: find_model
 -- An embedding model that has been used here.

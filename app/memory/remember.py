@@ -12,7 +12,7 @@ from app.memory.types import NewMemory, StoredMemory
 from app.memory.unindex import unindex
 
 EMBED_BATCH_MAX = 16
-"""Memories a row of the outbox: small enough that a lease outlasts the embedding."""
+"""Memories a row of the outbox."""
 
 ExternalKey = tuple[UserId, str]
 

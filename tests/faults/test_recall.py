@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 
 import asyncpg
@@ -12,12 +13,13 @@ from app.db.database import Database, open_database
 from app.db.embedded import EmbeddedPostgres
 from app.db.migrate import migrate
 from app.embeddings.types import Embedder, Lane, Vectors
-from app.errors import Unavailable
+from app.errors import EmbeddingFailed, Unavailable
 from app.identity.users import Users
 from app.ids import PROJECT_ITSELF, ProjectId, new_id
-from app.jobs.outbox import backlog
-from app.jobs.runner import open_job_runner
-from app.memory.embed import embed_handler
+from app.jobs.outbox import backlog, list_failed
+from app.jobs.runner import JobRunner, open_job_runner
+from app.jobs.types import FailedJob
+from app.memory.embed import JOBS_MAX, PIECE_TEXTS_MAX, embed_handler
 from app.memory.recall import recall
 from app.memory.remember import remember
 from app.memory.types import Asked, NewMemory, Reach, Recollection
@@ -43,6 +45,32 @@ class SlowEmbedder(HashEmbedder):
         raise AssertionError
 
 
+class PickyEmbedder(HashEmbedder):
+    bad = "bad"
+
+    async def embed(self, texts: Sequence[str], lane: Lane) -> Vectors:
+        if any(self.bad in text for text in texts):
+            raise EmbeddingFailed("The embedder failed.")
+        return await super().embed(texts, lane)
+
+
+class LeavingEmbedder(HashEmbedder):
+    """Away after its first answer, until it is `back`."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.left, self.back = asyncio.Event(), asyncio.Event()
+
+    async def has_left(self) -> bool:
+        return self.left.is_set()
+
+    async def embed(self, texts: Sequence[str], lane: Lane) -> Vectors:
+        if self.embedded and not self.back.is_set():
+            self.left.set()
+            raise Unavailable("The embedder process is not there now.")
+        return await super().embed(texts, lane)
+
+
 class House:
     def __init__(self, database: Database, project: ProjectId) -> None:
         self.database = database
@@ -53,11 +81,34 @@ class House:
         async with self.database.tenant(self.project) as conn:
             await remember(conn, self.project, [_note(content) for content in contents])
 
+    async def vectors(self) -> int:
+        async with self.database.tenant(self.project) as conn:
+            found: int = await conn.fetchval("SELECT count(*) FROM memory_vectors")
+        return found
+
+    async def end_delays(self) -> None:
+        """Time passes, but not as much as a lease lasts."""
+        async with self.database.tenant(self.project) as conn:
+            await conn.execute(
+                "UPDATE outbox SET run_at = now() WHERE run_at < now() + interval '10 seconds'"
+            )
+
+    async def nothing_waits(self) -> bool:
+        return await backlog(self.database) == []
+
     async def recall(self, embedder: Embedder, query: str) -> Recollection:
         reach = Reach(project=self.project, users=[PROJECT_ITSELF])
         return await recall(
             self.database, embedder, self.users, reach, Asked(query=query), embed_seconds_max=0.05
         )
+
+
+@asynccontextmanager
+async def embedding(house: House, embedder: Embedder) -> AsyncIterator[JobRunner]:
+    config = Config(outbox_poll_seconds=0.01, outbox_attempts_max=2)
+    async with open_job_runner(house.database, config) as jobs:
+        jobs.serve("embed_memories", embed_handler(house.database, embedder), jobs_max=JOBS_MAX)
+        yield jobs
 
 
 @pytest.fixture
@@ -104,6 +155,39 @@ async def test_vectors_follow_when_the_embedder_has_loaded(house: House) -> None
     found = await house.recall(embedder, "the gammas")  # its stem: words and vector both
     assert found.usage.vectors == "used"
     assert found.data[0].memory.content == "gamma delta"
+
+
+async def test_a_text_that_fails_holds_up_no_other_and_is_given_up(house: House) -> None:
+    embedder = PickyEmbedder()
+    await house.remember("alpha", "a bad one", "beta")
+    await house.remember("gamma")
+    async with embedding(house, embedder):
+
+        async def given_up() -> list[FailedJob]:
+            await house.end_delays()
+            return await list_failed(house.database, house.project)
+
+        failed = await eventually(given_up)
+    assert [(job.attempts, job.error) for job in failed] == [
+        (2, "EmbeddingFailed: The embedder failed.")
+    ]
+    assert await house.vectors() == 3
+    assert (await house.recall(PickyEmbedder(), "a bad one")).usage.vectors == "unavailable"
+
+
+async def test_what_has_a_vector_is_not_embedded_again(house: House) -> None:
+    """The embedder goes away after the first piece."""
+    embedder = LeavingEmbedder()
+    await house.remember(*map(str, range(30)))
+    async with embedding(house, embedder):
+        await eventually(embedder.has_left)
+        assert await house.vectors() == PIECE_TEXTS_MAX
+        embedder.back.set()
+        await eventually(house.nothing_waits)
+    assert await house.vectors() == 30
+    assert sorted(text for _, texts in embedder.embedded for text in texts) == sorted(
+        map(str, range(30))
+    )
 
 
 async def test_another_model_starts_beside_the_old_one(house: House) -> None:
