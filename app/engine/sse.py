@@ -56,6 +56,10 @@ class EventParser:
 
 def _data(block: bytes) -> bytes | None:
     """The data lines of one event, joined; None where it has none."""
+    if block.startswith(b"event: "):  # by far the most common form: two lines
+        first, _, block_data = block.partition(b"\ndata: ")
+        if b"\n" not in first and block_data and b"\n" not in block_data:
+            return block_data
     if block.startswith(b"data: ") and b"\n" not in block:
         return block[6:]
     data = [

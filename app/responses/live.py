@@ -16,6 +16,7 @@ class Log(Generic[T]):
         self.error: BaseException | None = None
         self.readers = 0
         self._changed = asyncio.Event()
+        self._awaited = False
 
     def append(self, *entries: T) -> None:
         self.entries.extend(entries)
@@ -41,21 +42,27 @@ class Log(Generic[T]):
                         raise self.error
                     return
                 else:
-                    await self._changed.wait()
+                    await self._change()
         finally:
             self.readers -= 1
 
     async def begun(self) -> None:
         """Returns when there is a first entry. Raises the error that came instead of it."""
         while not self.entries and not self.closed:
-            await self._changed.wait()
+            await self._change()
         if not self.entries and self.error:
             raise self.error
 
     async def ended(self) -> None:
         while not self.closed:
-            await self._changed.wait()
+            await self._change()
+
+    async def _change(self) -> None:
+        self._awaited = True
+        await self._changed.wait()
 
     def _wake(self) -> None:
-        self._changed.set()
-        self._changed = asyncio.Event()
+        if self._awaited:
+            self._awaited = False
+            self._changed.set()
+            self._changed = asyncio.Event()

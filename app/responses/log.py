@@ -17,6 +17,9 @@ from app.web.frames import data_of
 LEVEL = 3
 EVENTS_BYTES_MAX = 256 * 2**20
 
+# Kept: making one costs as much as a small log. Used by the one thread of the loop only.
+_compress = zstandard.ZstdCompressor(level=LEVEL).compress
+_decompress = zstandard.ZstdDecompressor().decompress
 _decode = msgspec.json.decode
 _PREFIXES = tuple(b"event: %s\n" % type_.encode() for type_ in LIFECYCLE)
 
@@ -31,11 +34,11 @@ _decode_lifecycle = msgspec.json.Decoder(_Lifecycle).decode
 
 def pack(frames: Sequence[bytes]) -> bytes:
     lines = b"\n".join(_line(frame) for frame in frames)
-    return zstandard.ZstdCompressor(level=LEVEL).compress(lines)
+    return _compress(lines)
 
 
 def unpack(packed: bytes) -> Iterator[Event]:
-    lines = zstandard.ZstdDecompressor().decompress(packed, max_output_size=EVENTS_BYTES_MAX)
+    lines = _decompress(packed, max_output_size=EVENTS_BYTES_MAX)
     for line in lines.split(b"\n"):
         yield _decode(line)
 
