@@ -9,7 +9,6 @@ from collections import defaultdict, deque
 from collections.abc import AsyncIterator, Iterable
 from contextlib import asynccontextmanager
 
-import asyncpg
 import structlog
 from litestar.types import Message, Scope
 
@@ -17,6 +16,7 @@ from app.config import Config
 from app.db.database import Database
 from app.errors import Unavailable
 from app.ids import PROJECT_ITSELF, ProjectId, RequestId, created_at
+from app.log import said
 from app.usage import queries
 from app.usage.types import RequestRecord
 from app.web.front import visit
@@ -49,18 +49,23 @@ class RequestLog:
             try:
                 for project, records in _by_project(batch).items():
                     await self._write_what_can_be(project, records)
-            except Unavailable:
+            except BaseException as error:
+                # Also where a stop cuts it off: what is written twice is kept once.
                 self._waiting.extendleft(reversed(batch))
-                return
+                if isinstance(error, Unavailable):
+                    return
+                raise
 
     async def _write_what_can_be(self, project: ProjectId, records: list[RequestRecord]) -> None:
         """One record that the database refuses takes no other with it."""
         try:
             await self._write(project, records)
-        except asyncpg.PostgresError as error:
+        except Unavailable:
+            raise
+        except Exception as error:
             if len(records) == 1:
                 self.dropped += 1
-                log.warning("requests.refused", endpoint=records[0].endpoint, error=str(error))
+                log.warning("requests.refused", endpoint=records[0].endpoint, error=said(error))
                 return
             for record in records:
                 await self._write_what_can_be(project, [record])

@@ -9,7 +9,7 @@ import pytest
 from app.config import Config
 from app.db.database import open_database
 from app.db.embedded import EmbeddedPostgres
-from app.ids import RequestId, UserId, created_at, new_id
+from app.ids import ProjectId, RequestId, UserId, created_at, new_id
 from app.usage.record import RequestLog
 from app.usage.types import RequestRecord
 from tests.support.api import Api, Json, Reply, open_api
@@ -17,7 +17,7 @@ from tests.support.engine import FakeEngine
 from tests.support.eventually import eventually
 from tests.support.heard import something
 from tests.support.postgres_fixtures import fresh_database
-from tests.support.rows import count, new_key, new_project
+from tests.support.rows import connected, count, new_key, new_project
 from tests.support.service import Service, run_service
 
 
@@ -29,7 +29,8 @@ def user(api: Api) -> Api:
 
 async def logged(api: Api, reply: Reply) -> Json:
     """The row of a call, now or after the next flush; a key that names no user finds all."""
-    api = api.with_headers({"Backstory-User": ""})
+    api = api.with_key(api.key)
+    api.headers = {}
 
     async def found() -> Json | None:
         row = await api.get(f"/v1/requests/{reply.headers['x-request-id']}")
@@ -333,19 +334,7 @@ async def test_a_clean_stop_loses_no_row(
 async def test_a_row_that_cannot_be_written_takes_no_other_along(backstory: Service) -> None:
     """The engine's own words may be what no row can hold."""
     project = await new_project(backstory)
-    request_ids = [RequestId(new_id()) for _ in range(3)]
-    records = [
-        RequestRecord(
-            project_id=project,
-            created_at=created_at(request_id),
-            request_id=request_id,
-            user_id=UserId(new_id()),
-            key_id=None,
-            endpoint="POST /v1/responses",
-            error_code=code,
-        )
-        for request_id, code in zip(request_ids, ("a", "b\x00", "c"), strict=True)
-    ]
+    records = [a_record(project, code) for code in ("a", "b\x00", "c")]
     assert backstory.config.database_url is not None
     async with open_database(backstory.config.database_url, backstory.config) as database:
         log = RequestLog(database, 100)
@@ -355,3 +344,43 @@ async def test_a_row_that_cannot_be_written_takes_no_other_along(backstory: Serv
     assert log.dropped == 1
     sql = "SELECT count(*) FROM requests WHERE project_id = $1"
     assert await count(backstory, sql, project) == 2
+
+
+async def test_a_stop_amid_a_write_loses_no_row(backstory: Service) -> None:
+    """The write waits for a lock while it is cut off; the next one has all of its rows."""
+    project = await new_project(backstory)
+    records = [a_record(project) for _ in range(3)]
+    sql = "SELECT count(*) FROM requests WHERE project_id = $1"
+    waits = "SELECT count(*) FROM pg_locks WHERE relation = 'requests'::regclass AND NOT granted"
+    async with open_database(backstory.urls.service, backstory.config) as database:
+        log = RequestLog(database, 100)
+        for record in records:
+            log.add(record)
+        async with connected(backstory.urls.owner) as owner, owner.transaction():
+            await owner.execute("LOCK TABLE requests IN SHARE MODE")
+            writing = asyncio.create_task(log.flush())
+
+            async def waiting() -> bool:
+                return bool(await owner.fetchval(waits))
+
+            await eventually(waiting)
+            writing.cancel()
+            with pytest.raises(asyncio.CancelledError):
+                await writing
+        assert await count(backstory, sql, project) == 0
+        await log.flush()
+    assert log.dropped == 0
+    assert await count(backstory, sql, project) == 3
+
+
+def a_record(project: ProjectId, error_code: str | None = None) -> RequestRecord:
+    request_id = RequestId(new_id())
+    return RequestRecord(
+        project_id=project,
+        created_at=created_at(request_id),
+        request_id=request_id,
+        user_id=UserId(new_id()),
+        key_id=None,
+        endpoint="POST /v1/responses",
+        error_code=error_code,
+    )
