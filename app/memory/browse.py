@@ -4,9 +4,9 @@ from collections.abc import Mapping
 
 from app.db.database import Database
 from app.db.sql import Connection
-from app.errors import InvalidRequest, NotFound
+from app.errors import NotFound
 from app.identity.users import Users
-from app.ids import PROJECT_ITSELF
+from app.ids import PROJECT_ITSELF, MemoryId
 from app.memory import queries
 from app.memory.bodies import conversation_id, kind_of, memory_id
 from app.memory.forget import forget, forget_user_memories
@@ -20,16 +20,14 @@ async def list_memories(
     database: Database, users: Users, caller: Caller, query: Mapping[str, str], paging: PageQuery
 ) -> Page:
     only = _filter(caller, query)
-    cursor = memory_id(paging.cursor) if paging.cursor else None
-    if paging.cursor and cursor is None:
-        raise InvalidRequest(f"'{paging.cursor}' is not the id of a memory.", param="after")
+    cursor = paging.cursor_id("mem")
     async with database.tenant(caller.project) as conn:
         ids = await queries.list_memories(
             conn,
             caller.project,
             only,
             descending=paging.descending,
-            cursor=cursor,
+            cursor=MemoryId(cursor) if cursor else None,
             most=paging.limit + 1,
         )
         stored = await queries.get_memories(conn, caller.project, ids)

@@ -2,10 +2,12 @@
 
 from collections.abc import Mapping, Sequence
 from typing import Any, Literal, get_args
+from uuid import UUID
 
 import msgspec
 
 from app.errors import InvalidRequest
+from app.ids import parse_id
 
 Order = Literal["asc", "desc"]
 LIMIT_DIGITS_MAX = 9
@@ -30,6 +32,16 @@ class PageQuery(msgspec.Struct, frozen=True):
     @property
     def cursor(self) -> str | None:
         return self.before or self.after
+
+    def cursor_id(self, prefix: str) -> UUID | None:
+        """The id that the page begins after. Raises InvalidRequest where it is no such id."""
+        if not self.cursor:
+            return None
+        found = parse_id(prefix, self.cursor)
+        if found is None:
+            param = "before" if self.before else "after"
+            raise InvalidRequest(f"'{param}' must be an id, as in '{prefix}_…'.", param=param)
+        return found
 
     @property
     def descending(self) -> bool:
