@@ -13,13 +13,17 @@ _sql = load(__file__)
 _insert_requests = _sql.statement("insert_requests")
 _list_newest_first = _sql.rows("list_requests_newest_first", RequestRecord)
 _list_oldest_first = _sql.rows("list_requests_oldest_first", RequestRecord)
+_list_user_newest_first = _sql.rows("list_user_requests_newest_first", RequestRecord)
+_list_user_oldest_first = _sql.rows("list_user_requests_oldest_first", RequestRecord)
 _get_request = _sql.rows("get_request", RequestRecord)
 _summarize = _sql.rows("summarize_requests", Summary)
+_summarize_user = _sql.rows("summarize_user_requests", Summary)
 
 
 class RequestFilter(msgspec.Struct, frozen=True, kw_only=True):
-    user_id: UserId
-    everyone: bool
+    """`user_id` None is everyone: queries of their own, so that each has an index."""
+
+    user_id: UserId | None
     since: datetime
     until: datetime
     model: str | None = None
@@ -32,7 +36,7 @@ async def insert_requests(conn: Connection, records: Sequence[RequestRecord]) ->
     names = RequestRecord.__struct_fields__
     columns = zip(*(msgspec.structs.astuple(record) for record in records), strict=True)
     await _insert_requests.run(
-        conn, **{f"{name}s": column for name, column in zip(names, columns, strict=True)}
+        conn, **{f"{name}_list": column for name, column in zip(names, columns, strict=True)}
     )
 
 
@@ -45,7 +49,10 @@ async def list_requests(
     cursor: tuple[datetime, RequestId] | None,
     most: int,
 ) -> list[RequestRecord]:
-    query = _list_newest_first if descending else _list_oldest_first
+    if only.user_id is None:
+        query = _list_newest_first if descending else _list_oldest_first
+    else:
+        query = _list_user_newest_first if descending else _list_user_oldest_first
     cursor_time, cursor_id = cursor or (None, None)
     return await query.all(
         conn,
@@ -69,13 +76,12 @@ async def summarize_requests(
     conn: Connection,
     project: ProjectId,
     *,
-    user_id: UserId,
-    everyone: bool,
+    user_id: UserId | None,
     since: datetime,
     until: datetime,
 ) -> Summary:
-    found = await _summarize.one(
-        conn, project=project, user_id=user_id, everyone=everyone, since=since, until=until
-    )
+    """Of one user, or of everyone where that is None."""
+    query = _summarize if user_id is None else _summarize_user
+    found = await query.one(conn, project=project, user_id=user_id, since=since, until=until)
     assert found is not None
     return found

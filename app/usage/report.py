@@ -22,14 +22,14 @@ async def list_requests(
     database: Database, users: Users, caller: Caller, query: Mapping[str, str], paging: PageQuery
 ) -> Page:
     only = _filter(caller, query)
-    cursor_id = _request_id(paging.cursor) if paging.cursor else None
+    cursor_id = paging.cursor_id("req")
     async with database.tenant(caller.project) as conn:
         records = await queries.list_requests(
             conn,
             caller.project,
             only,
             descending=paging.descending,
-            cursor=(created_at(cursor_id), cursor_id) if cursor_id else None,
+            cursor=(created_at(cursor_id), RequestId(cursor_id)) if cursor_id else None,
             most=paging.limit + 1,
         )
         names = await users.names(conn, caller.project, {r.user_id for r in records})
@@ -54,8 +54,7 @@ async def summarize(database: Database, caller: Caller, query: Mapping[str, str]
         totals = await queries.summarize_requests(
             conn,
             caller.project,
-            user_id=caller.user or PROJECT_ITSELF,
-            everyone=caller.everyone,
+            user_id=_whose(caller),
             since=since,
             until=until,
         )
@@ -68,8 +67,7 @@ def _filter(caller: Caller, query: Mapping[str, str]) -> RequestFilter:
     if status is not None and not (status.isdecimal() and len(status) == 3):
         raise InvalidRequest("'status' must be an HTTP status.", param="status")
     return RequestFilter(
-        user_id=caller.user or PROJECT_ITSELF,
-        everyone=caller.everyone,
+        user_id=_whose(caller),
         since=since,
         until=until,
         model=query.get("model"),
@@ -77,6 +75,10 @@ def _filter(caller: Caller, query: Mapping[str, str]) -> RequestFilter:
         endpoint=query.get("endpoint"),
         cache_status=query.get("cache_status"),
     )
+
+
+def _whose(caller: Caller) -> UserId | None:
+    return None if caller.everyone else caller.user or PROJECT_ITSELF
 
 
 def _stretch(query: Mapping[str, str]) -> tuple[datetime, datetime]:

@@ -136,7 +136,6 @@ async def test_a_query_that_forgets_the_project_sees_nothing_foreign(
         "response_id": two.response_id,
         "turn_id": two.response_id,
         "request_id": two.request_id,
-        "everyone": True,
         "user_id": None,
         "since": await _time_of(backstory, two, "- interval '1 hour'"),
         "until": await _time_of(backstory, two, "+ interval '1 hour'"),
