@@ -54,14 +54,13 @@ def _translated(error: HTTPException, request: Request[Any, Any, Any]) -> Backst
         return _invalid(error)
     if error.status_code == 413:
         return TooLarge("The body of the request is larger than this service takes.")
+    method, path = request.method, request.url.path
     named = {
-        404: ("There is no such path: {method} {path}.", "unknown_path"),
-        405: ("This path does not take {method}: {path}.", "method_not_allowed"),
+        404: (f"There is no such path: {method} {path}.", "unknown_path"),
+        405: (f"This path does not take {method}: {path}.", "method_not_allowed"),
     }
     sentence, code = named.get(error.status_code, (error.detail, "invalid_request"))
-    translated = InvalidRequest(
-        sentence.format(method=request.method, path=request.url.path), code=code
-    )
+    translated = InvalidRequest(sentence, code=code)
     translated.status = error.status_code
     return translated
 

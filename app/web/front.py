@@ -11,7 +11,7 @@ from litestar.enums import ScopeType
 from litestar.middleware import ASGIMiddleware
 from litestar.types import ASGIApp, Message, Receive, Scope, Send
 
-from app.errors import BackstoryError, InvalidRequest, TooLarge, Unauthenticated
+from app.errors import BackstoryError, Forbidden, InvalidRequest, TooLarge, Unauthenticated
 from app.ids import id_text, new_id
 from app.web.principal import Access, Principal
 from app.web.principal import Scope as KeyScope
@@ -44,7 +44,7 @@ async def _let_in(scope: Scope) -> None:
     _check_size(scope)
     _check_query(scope)
     opt = scope["route_handler"].opt
-    if opt.get("access", Access.KEY) is not Access.PUBLIC:
+    if opt.get("access") is not Access.PUBLIC:
         authenticate: Authenticate = scope["app"].state["authenticate"]
         principal = await authenticate(bearer_token(scope))
         scope["auth"] = principal
@@ -104,8 +104,11 @@ def _check_query(scope: Scope) -> None:
 
 
 def _check_scope(principal: Principal, opt: dict[str, Any]) -> None:
+    """A route that says nothing lets in nobody. Raises Forbidden."""
     needed: KeyScope | None = opt.get("scope")
-    if opt.get("access") is Access.ADMIN:
+    if "access" not in opt:
+        raise Forbidden("Nobody may do this.")
+    if opt["access"] is Access.ADMIN:
         principal.must_have(KeyScope.ADMIN)
     if needed is not None:
         principal.must_have(needed)
