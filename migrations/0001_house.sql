@@ -504,16 +504,23 @@ BEGIN ATOMIC
     GROUP BY o.topic;
 END;
 
--- Drops what has run out; called now and then by the service, bounded by `most` rows a call.
-CREATE FUNCTION drop_expired(most integer) RETURNS void
+-- Drops what has run out; called now and then by the service, bounded by `most` rows a table.
+-- Gives how many went of the table that lost the most: while that is `most`, there may be more.
+CREATE FUNCTION drop_expired(most integer) RETURNS bigint
 LANGUAGE sql SECURITY DEFINER SET search_path = pg_catalog, public
 BEGIN ATOMIC
-    DELETE FROM idempotency_keys WHERE (project_id, principal_id, key_hash) IN (
-        SELECT project_id, principal_id, key_hash FROM idempotency_keys
-        WHERE expires_at < now() LIMIT most FOR UPDATE SKIP LOCKED);
-    DELETE FROM cache_entries WHERE (project_id, user_id, namespace, key) IN (
-        SELECT project_id, user_id, namespace, key FROM cache_entries
-        WHERE expires_at < now() LIMIT most FOR UPDATE SKIP LOCKED);
+    WITH keys AS (
+        DELETE FROM idempotency_keys WHERE (project_id, principal_id, key_hash) IN (
+            SELECT project_id, principal_id, key_hash FROM idempotency_keys
+            WHERE expires_at < now() LIMIT most FOR UPDATE SKIP LOCKED)
+        RETURNING 1
+    ), entries AS (
+        DELETE FROM cache_entries WHERE (project_id, user_id, namespace, key) IN (
+            SELECT project_id, user_id, namespace, key FROM cache_entries
+            WHERE expires_at < now() LIMIT most FOR UPDATE SKIP LOCKED)
+        RETURNING 1
+    )
+    SELECT greatest((SELECT count(*) FROM keys), (SELECT count(*) FROM entries));
 END;
 
 REVOKE ALL ON FUNCTION claim_outbox, outbox_backlog, drop_expired, ensure_request_partitions

@@ -83,8 +83,9 @@ async def count_backlog(conn: Connection) -> list[Backlog]:
     return await _count_backlog.all(conn)
 
 
-async def drop_expired(conn: Connection, most: int) -> None:
-    await _drop_expired.value(conn, most=most)
+async def drop_expired(conn: Connection, most: int) -> int:
+    """How many rows went of the table that lost the most."""
+    return int(await _drop_expired.value(conn, most=most))
 
 
 def _lease(job: Job) -> dict[str, Any]:

@@ -51,5 +51,5 @@ WHERE project_id = :project AND failed_at IS NOT NULL;
 SELECT topic, waiting, failed, oldest_seconds FROM outbox_backlog();
 
 -- name: drop_expired
--- Deletes what has run out, at most so many rows a table.
+-- Deletes what has run out, at most so many rows a table; gives how many of the one that lost most.
 SELECT drop_expired(:most);

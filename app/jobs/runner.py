@@ -22,7 +22,7 @@ from app.log import said
 log = structlog.get_logger()
 
 RETRY_SECONDS_MAX = 300
-STOP_SECONDS_MAX = 5.0
+STOP_SECONDS = 5.0
 ERROR_LENGTH_MAX = 300
 DROP_EXPIRED_SECONDS = 60.0
 DROP_EXPIRED_MAX = 10_000
@@ -42,8 +42,11 @@ class Lane:
 
 
 class JobRunner:
-    def __init__(self, database: Database, config: Config) -> None:
+    def __init__(
+        self, database: Database, config: Config, stop_seconds_max: float = STOP_SECONDS
+    ) -> None:
         self._database = database
+        self._stop_seconds_max = stop_seconds_max
         self._config = config
         self._lease = timedelta(seconds=config.outbox_lease_seconds)
         self._lanes: dict[Topic, Lane] = {}
@@ -70,7 +73,7 @@ class JobRunner:
         await _cancel(self._loops)
         running = [task for lane in self._lanes.values() for task in lane.running]
         if running:
-            await asyncio.wait(running, timeout=STOP_SECONDS_MAX)
+            await asyncio.wait(running, timeout=self._stop_seconds_max)
             await _cancel(running)
 
     async def _serve_forever(self, lane: Lane) -> None:
@@ -178,12 +181,17 @@ class JobRunner:
 
     async def _drop_expired_forever(self) -> None:
         while True:
-            try:
-                async with self._database.across() as conn:
-                    await queries.drop_expired(conn, DROP_EXPIRED_MAX)
-            except Exception as error:
-                log.warning("jobs.expired_not_dropped", error=said(error))
-            await asyncio.sleep(DROP_EXPIRED_SECONDS)
+            if not await self._drop_expired():
+                await asyncio.sleep(DROP_EXPIRED_SECONDS)
+
+    async def _drop_expired(self) -> bool:
+        """Whether there may be more."""
+        try:
+            async with self._database.across() as conn:
+                return await queries.drop_expired(conn, DROP_EXPIRED_MAX) == DROP_EXPIRED_MAX
+        except Exception as error:
+            log.warning("jobs.expired_not_dropped", error=said(error))
+            return False
 
 
 def retry_seconds(attempts: int) -> int:
@@ -192,9 +200,11 @@ def retry_seconds(attempts: int) -> int:
 
 
 @asynccontextmanager
-async def open_job_runner(database: Database, config: Config) -> AsyncIterator[JobRunner]:
+async def open_job_runner(
+    database: Database, config: Config, stop_seconds_max: float = STOP_SECONDS
+) -> AsyncIterator[JobRunner]:
     """Give it its topics by `serve`; it stops cleanly at the end."""
-    runner = JobRunner(database, config)
+    runner = JobRunner(database, config, stop_seconds_max)
     runner.tend()
     try:
         yield runner

@@ -19,7 +19,13 @@ from app.db.sql import Connection
 from app.errors import Unavailable
 from app.ids import PROJECT_ITSELF, ProjectId, new_id
 from app.jobs.outbox import backlog, cancel, done, enqueue, list_failed, retry_failed
-from app.jobs.runner import JobRunner, open_job_runner, retry_seconds
+from app.jobs.runner import (
+    DROP_EXPIRED_MAX,
+    STOP_SECONDS,
+    JobRunner,
+    open_job_runner,
+    retry_seconds,
+)
 from app.jobs.types import Handler, Job, Topic
 from app.memory.remember import remember
 from app.memory.types import NewMemory
@@ -83,11 +89,16 @@ async def house(postgres: EmbeddedPostgres) -> AsyncIterator[House]:
 
 @asynccontextmanager
 async def working(
-    house: House, handle: Handler, *, poll_seconds: float = LONG_SECONDS, **limits: int
+    house: House,
+    handle: Handler,
+    *,
+    poll_seconds: float = LONG_SECONDS,
+    stop_seconds_max: float = STOP_SECONDS,
+    **limits: int,
 ) -> AsyncIterator[JobRunner]:
     """Polling seldom unless said otherwise, so that a test sees what `wake` does."""
     config = Config(outbox_poll_seconds=poll_seconds, outbox_attempts_max=3)
-    async with open_job_runner(house.database, config) as jobs:
+    async with open_job_runner(house.database, config, stop_seconds_max) as jobs:
         jobs.serve(TOPIC, handle, **limits)
         yield jobs
 
@@ -290,8 +301,7 @@ async def test_a_job_that_kills_its_workers_is_given_up(house: House) -> None:
     assert "worker" in (await list_failed(house.database, house.project))[0].error
 
 
-async def test_a_stop_gives_leases_back(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("app.jobs.runner.STOP_SECONDS_MAX", 0.01)
+async def test_a_stop_gives_leases_back(house: House) -> None:
     begun = asyncio.Event()
 
     async def never_ends(jobs: Sequence[Job]) -> None:
@@ -299,7 +309,7 @@ async def test_a_stop_gives_leases_back(house: House, monkeypatch: pytest.Monkey
         await asyncio.Event().wait()
 
     await house.enqueue("again")
-    async with working(house, never_ends):
+    async with working(house, never_ends, stop_seconds_max=0.01):
         await eventually(lambda: _is_set(begun))
     assert await house.attempts() == [0]
     async with working(house, handler(house, lambda _: None), poll_seconds=0.01):
@@ -346,6 +356,27 @@ async def test_work_on_what_is_no_more_is_dropped(house: House) -> None:
     async with house.database.tenant(house.project) as conn:
         await cancel(conn, house.project, TOPIC, [subject])
     assert await house.waiting() == 1
+
+
+async def test_what_has_run_out_is_dropped_however_much_it_is(house: House) -> None:
+    """Long before the next minute, in which it is looked for again."""
+    await house.owner.execute(
+        """
+        INSERT INTO idempotency_keys (
+            project_id, principal_id, user_id, claim_id, key_hash, body_hash, lease_until,
+            expires_at)
+        SELECT $1, $2, $2, $2, int4send(n), '', now(), now() - interval '1 hour'
+        FROM generate_series(1, $3::integer) AS n""",
+        house.project,
+        new_id(),
+        2 * DROP_EXPIRED_MAX + 1,
+    )
+
+    async def all_dropped() -> bool:
+        return not await house.owner.fetchval("SELECT count(*) FROM idempotency_keys")
+
+    async with working(house, handler(house, lambda _: None)):
+        await eventually(all_dropped)
 
 
 def test_delays_grow_to_a_bound() -> None:
