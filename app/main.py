@@ -124,7 +124,7 @@ async def _lifespan(app: Litestar, config: Config) -> AsyncIterator[None]:
             flights=Flights(),
             running=Running(),
         )
-        _serve_jobs(jobs, database, embedder)
+        _serve_jobs(jobs, config, database, embedder)
         app.state.update(
             config=config,
             database=database,
@@ -141,8 +141,8 @@ async def _lifespan(app: Litestar, config: Config) -> AsyncIterator[None]:
         await runs.drain(config.drain_seconds)
 
 
-def _serve_jobs(jobs: JobRunner, database: Database, embedder: Embedder) -> None:
-    jobs.serve("remember_turn", turn_handler(database, jobs))
+def _serve_jobs(jobs: JobRunner, config: Config, database: Database, embedder: Embedder) -> None:
+    jobs.serve("remember_turn", turn_handler(database, jobs, config.memory_bytes_max))
     jobs.serve("embed_memories", embed_handler(database, embedder), jobs_max=JOBS_MAX)
 
 

@@ -15,21 +15,21 @@ from app.memory.remember import remember
 from app.memory.types import NewMemory, SourceKey
 
 SAID_BY = {"user": "user", "assistant": "assistant"}
-TEXT_PARTS = frozenset({"input_text", "output_text"})
+TEXT_PARTS = ("input_text", "output_text")
 
 
-def turn_handler(database: Database, jobs: JobRunner) -> Handler:
+def turn_handler(database: Database, jobs: JobRunner, memory_bytes_max: int) -> Handler:
     async def handle(batch: Sequence[Job]) -> None:
         for job in batch:
             async with database.tenant(job.project_id) as conn:
-                await _remember_turn(conn, job)
+                await _remember_turn(conn, job, memory_bytes_max)
                 await done(conn, job)
         jobs.wake("embed_memories")
 
     return handle
 
 
-async def _remember_turn(conn: Connection, job: Job) -> None:
+async def _remember_turn(conn: Connection, job: Job, bytes_max: int) -> None:
     """A turn that was deleted meanwhile leaves nothing."""
     assert job.subject_id is not None
     turn = await turns.get_turn(conn, job.project_id, TurnId(job.subject_id))
@@ -38,15 +38,18 @@ async def _remember_turn(conn: Connection, job: Job) -> None:
     items = await turns.list_items(
         conn, job.project_id, turn.branch_id, turn.start_position, turn.end_position
     )
-    memories = [memory for item in items if (memory := _memory(turn, item))]
+    memories = [memory for item in items if (memory := _memory(turn, item, bytes_max))]
     if memories:
         await remember(conn, job.project_id, memories)
 
 
-def _memory(turn: Turn, item: StoredItem) -> NewMemory | None:
-    """Only what users and assistants said, never instructions; the item's UUID is the memory's."""
-    speaker = SAID_BY.get(item.body.get("role", ""))
-    text = message_text(item.body)
+def _memory(turn: Turn, item: StoredItem, bytes_max: int) -> NewMemory | None:
+    """Only what users and assistants said, never instructions; the item's UUID is the memory's.
+
+    A message may be longer than a memory: of one longer than `bytes_max`, the beginning is kept.
+    """
+    speaker = SAID_BY.get(str(item.body.get("role")))
+    text = _cut(message_text(item.body), bytes_max)
     if item.type != "message" or speaker is None or not text.strip():
         return None
     occurred_at = created_at(item.item_id)
@@ -64,12 +67,19 @@ def _memory(turn: Turn, item: StoredItem) -> NewMemory | None:
     )
 
 
+def _cut(text: str, bytes_max: int) -> str:
+    """At the last whole character that fits."""
+    return text.encode()[:bytes_max].decode(errors="ignore")
+
+
 def message_text(body: dict[str, Any]) -> str:
     """The text of a message's parts, a line each."""
     parts = body.get("content")
     if not isinstance(parts, list):
         return ""
     texts = [
-        part["text"] for part in parts if isinstance(part, dict) and part.get("type") in TEXT_PARTS
+        part.get("text")
+        for part in parts
+        if isinstance(part, dict) and part.get("type") in TEXT_PARTS
     ]
-    return "\n".join(texts)
+    return "\n".join(text for text in texts if isinstance(text, str))

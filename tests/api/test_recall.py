@@ -16,9 +16,8 @@ CONVERSATION = "conv_01a204d6d03e7136806b4ed9fc7bb852"
 OTHER_CONVERSATION = "conv_01a204d6d03e7136806b4ed9fc7bb853"
 START = datetime(2026, 5, 1, 9, tzinfo=UTC)
 
-
 DEEP: list[Any] = []
-for _ in range(900):
+for _ in range(100):
     DEEP = [DEEP]
 
 
@@ -73,6 +72,19 @@ async def test_a_stored_turn_is_found(mine: Api) -> None:
     memory = (await recall(mine, "Quilberta", filter={"speakers": ["user"]}))["data"][0]["memory"]
     assert memory["kind"] == "message"
     assert memory["id"].removeprefix("mem_") == memory["sources"][0]["id"].removeprefix("msg_")
+
+
+async def test_a_long_message_is_remembered_by_its_beginning(mine: Api, backstory: Service) -> None:
+    bytes_max = backstory.config.memory_bytes_max
+    said = "Zwiebelkuchen! " + "é" * bytes_max  # the bound falls within a character
+    await mine.respond(said)
+
+    async def found() -> list[str]:
+        return await recalled(mine, "Zwiebelkuchen", filter={"speakers": ["user"]})
+
+    (content,) = await eventually(found)
+    assert said.startswith(content)
+    assert len(content.encode()) == bytes_max - 1
 
 
 async def test_what_was_said_beside_it_is_found_too(mine: Api, me: str, backstory: Service) -> None:
