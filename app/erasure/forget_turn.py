@@ -9,6 +9,7 @@ from app.db.database import Database
 from app.db.sql import Connection
 from app.erasure import queries
 from app.ids import ProjectId, ResponseId
+from app.jobs.outbox import cancel
 from app.memory.forget import forget_by_source
 from app.responses.retrieve import find_response
 from app.web.principal import Caller
@@ -33,7 +34,7 @@ async def forget_response(database: Database, caller: Caller, response_id: str) 
 async def _forget(conn: Connection, project: ProjectId, turn: Turn) -> None:
     response_id = ResponseId(turn.turn_id)
     # First, since it waits for the worker that remembers this turn right now, if one does.
-    await queries.delete_jobs(conn, project, turn.turn_id)
+    await cancel(conn, project, "remember_turn", [turn.turn_id])
     items = await turns.list_items(
         conn, project, turn.branch_id, turn.start_position, turn.end_position
     )

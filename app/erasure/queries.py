@@ -25,7 +25,6 @@ _bury_turn = _sql.statement("bury_turn")
 _delete_cache_entries = _sql.statement("delete_cache_entries")
 _delete_log = _sql.statement("delete_log")
 _delete_contents = _sql.statement("delete_contents")
-_delete_jobs = _sql.statement("delete_jobs")
 _delete_replies = _sql.statement("delete_replies")
 
 
@@ -63,10 +62,6 @@ async def delete_contents(
     conn: Connection, project: ProjectId, user_id: UserId, hashes: Sequence[bytes]
 ) -> None:
     await _delete_contents.run(conn, project=project, user_id=user_id, hashes=hashes)
-
-
-async def delete_jobs(conn: Connection, project: ProjectId, subject_id: UUID) -> None:
-    await _delete_jobs.run(conn, project=project, subject_id=subject_id)
 
 
 async def delete_replies(conn: Connection, project: ProjectId, response_id: ResponseId) -> None:

@@ -43,10 +43,6 @@ WHERE c.project_id = :project AND c.user_id = :user_id AND c.hash = ANY(:hashes)
       SELECT FROM responses r
       WHERE r.project_id = :project AND r.user_id = :user_id AND r.tools_hash = c.hash);
 
--- name: delete_jobs!
--- What was to be done about a turn or a memory.
-DELETE FROM outbox WHERE project_id = :project AND subject_id = :subject_id;
-
 -- name: delete_replies!
 -- Idempotency keys that were answered with a response.
 DELETE FROM idempotency_keys WHERE project_id = :project AND response_id = :response_id;
