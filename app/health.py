@@ -1,5 +1,11 @@
-"""/health: whether the service lives, and whether it can do its work."""
+"""/health: whether the service lives, and whether it can do its work.
 
+Anyone may ask, as often as they like: so what it costs is bounded, and what it waits for too.
+"""
+
+import asyncio
+import math
+import time
 from typing import Any, Literal
 
 import msgspec
@@ -17,6 +23,8 @@ from app.usage.record import RequestLog
 from app.web.principal import Access, guarded
 
 PUBLIC = guarded(Access.PUBLIC)
+EMBEDDER_SECONDS_MAX = 1.0
+BACKLOG_SECONDS = 1.0
 
 
 class EmbedderHealth(msgspec.Struct, kw_only=True):
@@ -35,6 +43,29 @@ class Ready(msgspec.Struct, kw_only=True):
     requests_dropped: int
 
 
+class BacklogReader:
+    """What waits, counted once a second at most, however many ask; None where it cannot be."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        self._counting = asyncio.Lock()
+        self._counted: list[Backlog] | None = None
+        self._counted_at = -math.inf
+
+    async def read(self) -> list[Backlog] | None:
+        async with self._counting:
+            if time.monotonic() - self._counted_at >= BACKLOG_SECONDS:
+                self._counted = await self._count()
+                self._counted_at = time.monotonic()
+            return self._counted
+
+    async def _count(self) -> list[Backlog] | None:
+        try:
+            return await backlog(self._database)
+        except Unavailable:
+            return None
+
+
 @get("/health/live", opt=PUBLIC)
 async def live() -> dict[str, str]:
     return {"status": "live"}
@@ -42,29 +73,27 @@ async def live() -> dict[str, str]:
 
 @get("/health/ready", opt=PUBLIC)
 async def ready(
-    database: NamedDependency[Database],
+    waiting: NamedDependency[BacklogReader],
     embedder: NamedDependency[Any],
     runs: NamedDependency[Runs],
     request_log: NamedDependency[RequestLog],
 ) -> Response[Ready]:
-    try:
-        waiting, reachable = await backlog(database), True
-    except Unavailable:
-        waiting, reachable = [], False
+    found, embedding = await asyncio.gather(waiting.read(), _embedder_health(embedder))
     body = Ready(
-        status="ready" if reachable else "unavailable",
+        status="unavailable" if found is None else "ready",
         running_responses=runs.count,
-        embedder=await _embedder_health(embedder),
-        jobs=waiting,
+        embedder=embedding,
+        jobs=found or [],
         requests_dropped=request_log.dropped,
     )
-    return Response(body, status_code=200 if reachable else 503)
+    return Response(body, status_code=503 if found is None else 200)
 
 
 async def _embedder_health(embedder: ProcessEmbedder) -> EmbedderHealth:
     try:
-        status = await embedder.status()
-    except Unavailable:
+        async with asyncio.timeout(EMBEDDER_SECONDS_MAX):
+            status = await embedder.status()
+    except (TimeoutError, Unavailable):
         return EmbedderHealth(loaded=False, backlog=0)
     return EmbedderHealth(loaded=status.loaded, backlog=status.backlog)
 

@@ -59,6 +59,7 @@ PROVIDED = (
     "parts",
     "runs",
     "request_log",
+    "waiting",
 )
 """What handlers may ask for by name: set in the state by the lifespan."""
 
@@ -134,6 +135,7 @@ async def _lifespan(app: Litestar, config: Config) -> AsyncIterator[None]:
             parts=parts,
             runs=runs,
             request_log=request_log,
+            waiting=health.BacklogReader(database),
             authenticate=Authenticator(database, config.principal_ttl_seconds),
         )
         with closing(_DrainOnSignal(runs, config.drain_seconds)):
