@@ -5,7 +5,7 @@ from typing import Any, Literal
 import msgspec
 from litestar import Request, delete, get, post
 from litestar.di import NamedDependency
-from litestar.params import FromPath, JSONBody
+from litestar.params import FromPath
 
 from app.config import Config
 from app.db.database import Database
@@ -16,8 +16,9 @@ from app.jobs.runner import JobRunner
 from app.memory import browse
 from app.memory.bodies import RecallBody, RememberBody, asked_of, bodies_of, reach_of
 from app.memory.recall import everyone, recall
-from app.memory.submit import new_memories, submit, submit_once
+from app.memory.submit import new_memories, submit_once
 from app.memory.types import Memory, Recollection
+from app.web.body import decode, takes
 from app.web.idempotency import HEADER, claim_for
 from app.web.pages import Page, PageQuery, page, page_query
 from app.web.principal import Access, Caller, Scope, guarded
@@ -39,23 +40,22 @@ class DeletedMemories(msgspec.Struct, kw_only=True):
     count: int
 
 
-@post("/v1/memories", opt=WRITE, status_code=200)
+@post("/v1/memories", opt=WRITE, status_code=200, operation_class=takes(RememberBody))
 async def remember_memories(
     request: Request[Any, Any, Any],
-    data: JSONBody[RememberBody],
     database: NamedDependency[Database],
     users: NamedDependency[Users],
     jobs: NamedDependency[JobRunner],
     config: NamedDependency[Config],
 ) -> Memory | Page:
     """Remembers one memory, or many; answers when they are durable and found by words."""
+    data = decode(await request.body(), RememberBody)
     user = (await users.caller_of(request, data.user)).external_id
     memories = await new_memories(users, request.auth, bodies_of(data, config), user)
-    if key := request.headers.get(HEADER):
-        claim = claim_for(request.auth, key, await request.body(), user)
-        kept = await submit_once(database, users, claim, memories, config.idempotency_ttl_seconds)
-    else:
-        kept = await submit(database, users, request.auth.project, memories)
+    key = request.headers.get(HEADER)
+    claim = claim_for(request.auth, key, await request.body(), user) if key else None
+    ttl_seconds = config.idempotency_ttl_seconds
+    kept = await submit_once(database, users, request.auth.project, claim, memories, ttl_seconds)
     jobs.wake("embed_memories")
     return kept[0] if data.memories is None else page(kept, _all_of(kept))
 
@@ -98,16 +98,16 @@ async def forget_memory(
     return DeletedMemory(id=memory_id)
 
 
-@post("/v1/recall", opt=READ, status_code=200)
+@post("/v1/recall", opt=READ, status_code=200, operation_class=takes(RecallBody))
 async def recall_memories(
     request: Request[Any, Any, Any],
-    data: JSONBody[RecallBody],
     database: NamedDependency[Database],
     users: NamedDependency[Users],
     embedder: NamedDependency[Embedder],
     config: NamedDependency[Config],
 ) -> Recollection:
     """The memories that fit a query best, and a text of them that is ready for a prompt."""
+    data = decode(await request.body(), RecallBody)
     asked = asked_of(data, config)
     caller = await users.caller_of(request, data.user, everyone_allowed=True)
     whose = await everyone(database, caller.project) if caller.everyone else [_owner(caller)]

@@ -14,7 +14,7 @@ from app.memory.bodies import MemoryBody, new_memory
 from app.memory.remember import remember
 from app.memory.show import shown
 from app.memory.types import Memory, NewMemory
-from app.web.idempotency import Claim, held, keep_reply, take
+from app.web.idempotency import Claim, Keep, Reply, once
 from app.web.principal import Principal, named_user
 
 OK = 200
@@ -32,31 +32,26 @@ async def new_memories(
     return found
 
 
-async def submit(
-    database: Database, users: Users, project: ProjectId, memories: Sequence[NewMemory]
-) -> list[Memory]:
-    async with database.tenant(project) as conn:
-        ids = await remember(conn, project, memories)
-        return await _show(conn, users, project, ids)
-
-
 async def submit_once(
     database: Database,
     users: Users,
-    claim: Claim,
+    project: ProjectId,
+    claim: Claim | None,
     memories: Sequence[NewMemory],
     ttl_seconds: float,
 ) -> list[Memory]:
     """The reply that is kept has ids alone, so that what is forgotten is in no reply."""
-    project = claim.principal.project
-    stored = await take(database, claim, memories[0].user_id, ttl_seconds)
-    if stored is not None:
-        ids = [MemoryId(UUID(hex=text)) for text in stored.reply["memories"]]
+
+    async def submit(keep: Keep) -> Reply:
         async with database.tenant(project) as conn:
-            return await _show(conn, users, project, ids)
-    async with held(database, claim), database.tenant(project) as conn:
-        ids = await remember(conn, project, memories)
-        await keep_reply(conn, claim, OK, {"memories": [memory_id.hex for memory_id in ids]})
+            ids = await remember(conn, project, memories)
+            reply = OK, {"memories": [memory_id.hex for memory_id in ids]}
+            await keep(conn, reply)
+        return reply
+
+    _, reply = await once(database, claim, memories[0].user_id, ttl_seconds, submit)
+    ids = [MemoryId(UUID(hex=text)) for text in reply["memories"]]
+    async with database.tenant(project) as conn:
         return await _show(conn, users, project, ids)
 
 

@@ -1,21 +1,27 @@
 """Decoding what clients send: one clear sentence, and the field it is about."""
 
 import re
+from dataclasses import dataclass
 from typing import Any, TypeVar
 
 import msgspec
+from litestar.openapi.spec import OpenAPIMediaType, Operation, RequestBody
 
 from app.errors import InvalidRequest
 
 T = TypeVar("T")
 
+DEPTH_MAX = 256
+JSON = "application/json"
+
 _PATH = re.compile(r" - at `\$(?P<path>[^`]*)`$")
 
 
 def decode_object(body: bytes) -> dict[str, Any]:
-    """The JSON object in a body. Raises InvalidRequest."""
+    """The JSON object in a body, not too deep for what reads it later. Raises InvalidRequest."""
     try:
         value = msgspec.json.decode(body)
+        _check_depth(value)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise InvalidRequest(
             f"The body of the request could not be parsed as JSON: {error}.", code="invalid_json"
@@ -23,6 +29,21 @@ def decode_object(body: bytes) -> dict[str, Any]:
     if not isinstance(value, dict):
         raise InvalidRequest("The body of the request must be a JSON object.", code="invalid_json")
     return value
+
+
+def _check_depth(value: Any) -> None:
+    """Raises RecursionError."""
+    level = [value] if isinstance(value, (dict, list)) else []
+    for _ in range(DEPTH_MAX):
+        level = [
+            child
+            for outer in level
+            for child in (outer.values() if isinstance(outer, dict) else outer)
+            if isinstance(child, (dict, list))
+        ]
+        if not level:
+            return
+    raise RecursionError(f"it is more than {DEPTH_MAX} levels deep")
 
 
 def convert(value: Any, into: type[T], within: str = "") -> T:
@@ -37,14 +58,38 @@ def decode(body: bytes, into: type[T]) -> T:
     return convert(decode_object(body), into)
 
 
+def takes(struct: type[Any]) -> type[Operation]:
+    """A route's `operation_class` for a body that it decodes itself, to have it in OpenAPI."""
+    (schema,), components = msgspec.json.schema_components([struct], ref_template="{name}")
+
+    @dataclass
+    class Takes(Operation):
+        def __post_init__(self) -> None:
+            whole: Any = _inlined(schema, components)
+            self.request_body = RequestBody({JSON: OpenAPIMediaType(whole)}, required=True)
+
+    return Takes
+
+
+def _inlined(schema: Any, components: dict[str, Any]) -> Any:
+    """Without references: ours do not go in circles."""
+    if isinstance(schema, list):
+        return [_inlined(part, components) for part in schema]
+    if not isinstance(schema, dict):
+        return schema
+    if "$ref" in schema:
+        return _inlined(components[schema["$ref"]], components)
+    return {name: _inlined(part, components) for name, part in schema.items()}
+
+
 def invalid(message: str, within: str = "") -> InvalidRequest:
     """msgspec's sentence, with its `$.path` taken as OpenAI's `param`."""
     path = ""
     if found := _PATH.search(message):
         path = found["path"].lstrip(".")
         message = message[: found.start()]
-    elif missing := re.search(r"required field `(\w+)`", message):
-        path = missing[1]
+    elif named := re.search(r"(?:required|unknown) field `(\w+)`", message):
+        path = named[1]
     param = f"{within}.{path}".strip(".").replace(".[", "[") or None
     where = f" for '{param}'" if param else ""
     return InvalidRequest(f"Invalid value{where}: {message}.", param=param, code="invalid_value")
