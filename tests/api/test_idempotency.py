@@ -234,3 +234,18 @@ async def test_an_attempt_that_died_is_taken_over(
     assert len({reply.body["id"] for reply in replies}) == 1
     assert replies[0].body["id"] != first["id"]
     assert len(heard(shared_engine, said)) == 2
+
+
+async def test_a_conversation_is_made_once_for_a_key(api: Api) -> None:
+    keyed = api.as_user(something("user")).with_headers({"Idempotency-Key": something("key")})
+    body = {"metadata": {"topic": "once"}}
+    replies = await asyncio.gather(
+        *(keyed.send("POST", "/v1/conversations", body) for _ in range(5))
+    )
+    assert {reply.status for reply in replies} == {200}
+    assert len({reply.raw for reply in replies}) == 1
+    assert replies[0].body["metadata"] == body["metadata"]
+    other = await keyed.send("POST", "/v1/conversations", {})
+    assert (other.status, other.error["code"]) == (422, "idempotency_key_reused")
+    without = [await api.send("POST", "/v1/conversations", body) for _ in range(2)]
+    assert without[0].body["id"] != without[1].body["id"]
