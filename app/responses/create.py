@@ -115,6 +115,7 @@ async def _conduct(parts: Parts, road: Road, run: Run) -> None:
         if road.flight and road.status != "COALESCED":
             parts.flights.land(_flight_key(road), road.flight)
         if not run.stored:
+            road.call.record.response_id = None
             parts.request_log.add(road.call.record)
 
 

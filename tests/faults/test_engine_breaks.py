@@ -121,6 +121,7 @@ async def test_what_breaks_before_it_begins_is_an_error(
     assert reply.error["code"] == code
     logged = await row(speaker, reply.headers["x-request-id"])
     assert (logged["status"], logged["error_code"]) == (status, code)
+    assert logged["response_id"] is None
 
 
 @pytest.mark.parametrize(("fault", "status", "code"), BROKEN)
@@ -233,6 +234,7 @@ async def test_what_cannot_be_stored_is_not_called_completed(
     assert (await speaker.get(f"/v1/responses/{streamed.response['id']}")).status == 404
     logged = await row(speaker, streamed.headers["x-request-id"])
     assert (logged["status"], logged["error_code"]) == (503, "storage_unavailable")
+    assert logged["response_id"] is None
     after = await speaker.create(said, temperature=0)
     assert after.headers["X-Cache"] == "MISS"
     assert (await speaker.get(f"/v1/responses/{after.body['id']}")).body == after.body
