@@ -7,6 +7,7 @@ for each, which a test keeps true.
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Literal, get_type_hints
+from urllib.parse import urlsplit
 
 import msgspec
 from msgspec import Meta
@@ -113,8 +114,23 @@ def read_config(environ: Mapping[str, str], **overrides: object) -> Config:
             "BACKSTORY_ENGINE_API_KEY is set, but not BACKSTORY_ENGINE_URL: "
             "set the engine's base URL, or unset the key to use the local engine."
         )
+    if values.get("engine_kind") == "chat" and "engine_url" not in values:
+        raise StartError(
+            "BACKSTORY_ENGINE_KIND is chat, but BACKSTORY_ENGINE_URL is not set: "
+            "set the engine's base URL, or unset the kind to use the local engine."
+        )
     values.update({name: value for name, value in overrides.items() if value is not None})
-    return _convert(values)
+    config = _convert(values)
+    _check_engine_url(config.engine_url)
+    return config
+
+
+def _check_engine_url(url: str | None) -> None:
+    if url is None:
+        return
+    parts = urlsplit(url)
+    if parts.scheme not in ("http", "https") or not parts.hostname:
+        raise StartError("The engine's base URL must begin with http:// or https:// and a host.")
 
 
 def environ_of(config: Config) -> dict[str, str]:

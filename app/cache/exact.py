@@ -62,7 +62,7 @@ async def look_up(database: Database, project: ProjectId, plan: CachePlan) -> Ca
     """The entry, where it is young enough for the request."""
     async with database.tenant(project) as conn:
         entry = await queries.find_entry(conn, project, plan.user, plan.namespace, plan.key)
-    if entry and plan.max_age_seconds is not None and age_seconds(entry) > plan.max_age_seconds:
+    if entry and plan.max_age_seconds is not None and age_seconds(entry) >= plan.max_age_seconds:
         return None
     return entry
 

@@ -36,6 +36,11 @@ def _check_stopped(postgres: EmbeddedPostgres) -> Finding:
         postgres.refuse_other_version()
     except StartError as error:
         return failed(error)
+    if not (postgres.pgdata / "global" / "pg_control").exists():
+        return fail(
+            "The embedded database is damaged: files of it are missing",
+            "Restore the data directory from a backup, or choose another.",
+        )
     return ok("The embedded database is stopped, and starts with the service")
 
 

@@ -38,7 +38,7 @@ def embedder_socket(data_dir: Path) -> Path:
     folder = data_dir / "run"
     if len(os.fsencode(folder / "embedder.sock")) > SOCKET_PATH_BYTES_MAX:
         name = hashlib.sha256(os.fsencode(data_dir)).hexdigest()[:16]
-        folder = Path(tempfile.gettempdir()) / f"backstory-{name}"
+        folder = Path(tempfile.gettempdir()) / f"backstory-run-{name}"
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     if folder.lstat().st_uid != os.getuid():
         raise StartError(f"{folder} belongs to another user: choose another data directory.")

@@ -1,13 +1,14 @@
 """From the outbox: what was said in a turn becomes memories of kind `message`."""
 
 from collections.abc import Sequence
+from datetime import datetime
 from typing import Any
 
 from app.conversations import turns
 from app.conversations.types import StoredItem, Turn
 from app.db.database import Database
 from app.db.sql import Connection
-from app.ids import MemoryId, TurnId, created_at
+from app.ids import MemoryId, TurnId, created_at, id_text
 from app.jobs.outbox import done
 from app.jobs.runner import JobRunner
 from app.jobs.types import Handler, Job
@@ -62,7 +63,7 @@ def _memory(turn: Turn, item: StoredItem, bytes_max: int) -> NewMemory | None:
         trust="user" if speaker == "user" else "assistant",
         speaker=speaker,
         conversation_id=turn.conversation_id,
-        episode=occurred_at.date().isoformat(),
+        episode=_episode(turn, occurred_at),
         sources=(SourceKey("item", item.item_id),),
     )
 
@@ -70,6 +71,12 @@ def _memory(turn: Turn, item: StoredItem, bytes_max: int) -> NewMemory | None:
 def _cut(text: str, bytes_max: int) -> str:
     """At the last whole character that fits."""
     return text.encode()[:bytes_max].decode(errors="ignore")
+
+
+def _episode(turn: Turn, at: datetime) -> str:
+    """A day of a conversation; where there is none, of the branch that its turns lie on."""
+    day = at.date().isoformat()
+    return day if turn.conversation_id else f"{day} {id_text('branch', turn.branch_id)}"
 
 
 def message_text(body: dict[str, Any]) -> str:

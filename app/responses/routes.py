@@ -13,6 +13,8 @@ from litestar.response import Stream
 
 from app.config import Config
 from app.db.database import Database
+from app.engine.types import EngineModel
+from app.errors import NotFound
 from app.identity.users import Users
 from app.responses import retrieve
 from app.responses.idempotent import create_once
@@ -138,9 +140,21 @@ async def list_input_items(
 
 @get("/v1/models", opt=ENGINE)
 async def list_models(parts: NamedDependency[Parts]) -> dict[str, Any]:
-    models = await parts.engine.models()
-    data = [{"object": "model", **msgspec.structs.asdict(model)} for model in models]
-    return {"object": "list", "data": data}
+    return {"object": "list", "data": [_model(model) for model in await parts.engine.models()]}
 
 
-ROUTES = [create_response, get_response, list_input_items, list_models]
+@get("/v1/models/{model:path}", opt=ENGINE)
+async def get_model(model: FromPath[str], parts: NamedDependency[Parts]) -> dict[str, Any]:
+    """A model's name may have slashes."""
+    name = model.removeprefix("/")
+    for found in await parts.engine.models():
+        if found.id == name:
+            return _model(found)
+    raise NotFound(f"The model '{name}' does not exist.", param="model", code="model_not_found")
+
+
+def _model(model: EngineModel) -> dict[str, Any]:
+    return {"object": "model", **msgspec.structs.asdict(model)}
+
+
+ROUTES = [create_response, get_response, list_input_items, list_models, get_model]

@@ -56,3 +56,14 @@ def test_a_key_without_its_engine_is_refused(variable: str) -> None:
 def test_a_value_that_cannot_be_right_is_named(variable: str, value: str) -> None:
     with pytest.raises(StartError, match=variable):
         read_config({variable: value})
+
+
+@pytest.mark.parametrize("url", ["notaurl", "ftp://engine/v1", "http://"])
+def test_an_engine_url_must_be_one(url: str) -> None:
+    with pytest.raises(StartError, match="base URL must begin"):
+        read_config({"BACKSTORY_ENGINE_URL": url})
+
+
+def test_a_chat_engine_needs_its_url() -> None:
+    with pytest.raises(StartError, match="BACKSTORY_ENGINE_URL is not set"):
+        read_config({"BACKSTORY_ENGINE_KIND": "chat"})
