@@ -346,8 +346,9 @@ CREATE TABLE memory_scopes (
 
 CREATE TABLE embedding_models (
     model_id   smallint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
-    name       text NOT NULL UNIQUE,
-    dimensions integer NOT NULL
+    name       text NOT NULL,
+    dimensions integer NOT NULL,            -- a name that comes with others is another model
+    UNIQUE (name, dimensions)
 );
 
 CREATE TABLE memory_vectors (

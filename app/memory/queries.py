@@ -139,10 +139,10 @@ async def list_texts(
 
 async def ensure_model(conn: Connection, name: str, dimensions: int) -> int:
     """The model's id; looked for first, since a failed insert would use up a number."""
-    found = await _find_model.value(conn, name=name)
+    found = await _find_model.value(conn, name=name, dimensions=dimensions)
     if found is None:
         await _insert_model.run(conn, name=name, dimensions=dimensions)
-        found = await _find_model.value(conn, name=name)
+        found = await _find_model.value(conn, name=name, dimensions=dimensions)
     return int(found)
 
 

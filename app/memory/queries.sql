@@ -169,12 +169,12 @@ ORDER BY m.memory_id;
 
 -- name: find_model
 -- An embedding model that has been used here.
-SELECT model_id FROM embedding_models WHERE name = :name;
+SELECT model_id FROM embedding_models WHERE name = :name AND dimensions = :dimensions;
 
 -- name: insert_model!
 -- An embedding model used for the first time; of two at once, one wins.
 INSERT INTO embedding_models (name, dimensions) VALUES (:name, :dimensions)
-ON CONFLICT (name) DO NOTHING;
+ON CONFLICT (name, dimensions) DO NOTHING;
 
 -- name: insert_vectors!
 -- Vectors of memories that are still there and still say what was embedded.
@@ -268,7 +268,9 @@ GROUP BY p.memory_id;
 SELECT v.memory_id, -(v.embedding <#> :vector::halfvec) AS score
 FROM memory_vectors v
 WHERE v.project_id = :project AND v.user_id = ANY(:users) AND v.part = 0
-  AND v.model_id = (SELECT model_id FROM embedding_models WHERE name = :model)
+  AND v.model_id = (
+      SELECT model_id FROM embedding_models
+      WHERE name = :model AND dimensions = vector_dims(:vector::halfvec))
   AND CASE WHEN :narrowed::boolean
       THEN v.memory_id IN (
           SELECT found FROM memories_within(
@@ -284,7 +286,9 @@ LIMIT :most;
 SELECT v.memory_id, -(v.embedding <#> :vector::halfvec) AS score
 FROM memory_vectors v
 WHERE v.project_id = :project AND v.memory_id = ANY(:memory_ids) AND v.part = 0
-  AND v.model_id = (SELECT model_id FROM embedding_models WHERE name = :model);
+  AND v.model_id = (
+      SELECT model_id FROM embedding_models
+      WHERE name = :model AND dimensions = vector_dims(:vector::halfvec));
 
 -- name: list_neighbours
 -- What was said right before and after, as far as a recall may find it.

@@ -190,19 +190,23 @@ async def test_what_has_a_vector_is_not_embedded_again(house: House) -> None:
     )
 
 
-async def test_another_model_starts_beside_the_old_one(house: House) -> None:
-    """Vectors of two models are never compared: until the new ones have come, words decide."""
+@pytest.mark.parametrize("name", ["new", "old"])
+async def test_another_model_starts_beside_the_old_one(house: House, name: str) -> None:
+    """Vectors of two models are never compared: until the new ones have come, words decide.
+
+    Under the old name, a model is another one by its dimensions.
+    """
     await house.remember("alpha beta")
-    old, new = HashEmbedder("old"), HashEmbedder("new", dimensions=64)
-    async with open_job_runner(house.database, Config(outbox_poll_seconds=0.01)) as jobs:
-        jobs.serve("embed_memories", embed_handler(house.database, old))
-
-        async def embedded() -> bool:
-            return await backlog(house.database) == []
-
-        await eventually(embedded)
+    old, new = HashEmbedder("old"), HashEmbedder(name, dimensions=64)
+    async with embedding(house, old):
+        await eventually(house.nothing_waits)
     found = await house.recall(new, "alpha")
     assert [entry.memory.content for entry in found.data] == ["alpha beta"]
+    await house.remember("gamma delta")
+    async with embedding(house, new):
+        await eventually(house.nothing_waits)
+    found = await house.recall(new, "the gammas")
+    assert [entry.memory.content for entry in found.data] == ["gamma delta"]
 
 
 async def test_a_database_that_is_away_is_said(postgres: EmbeddedPostgres) -> None:
