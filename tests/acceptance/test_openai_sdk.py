@@ -154,6 +154,9 @@ async def test_a_stored_stream_is_retrieved(client: AsyncOpenAI) -> None:
 async def test_models(client: AsyncOpenAI) -> None:
     models = [model async for model in client.models.list()]
     assert MODEL in [model.id for model in models]
+    assert (await client.models.retrieve("@oi/beta")).id == "@oi/beta"
+    with pytest.raises(openai.NotFoundError):
+        await client.models.retrieve("no-such-model")
 
 
 async def test_tools_are_passed_through(client: AsyncOpenAI) -> None:
