@@ -31,7 +31,7 @@ class Overloaded(Exception):
     """The lane is full; the caller is to come again later."""
 
 
-class Job:
+class TextJob:
     """The texts of one request, and their vectors as they come."""
 
     def __init__(self, lane: Lane, tokens: Sequence[Tokens], dimensions: int) -> None:
@@ -59,16 +59,16 @@ class Job:
 
 
 class Place(NamedTuple):
-    job: Job
+    job: TextJob
     row: int
 
 
-class Backlog:
+class TextBacklog:
     """The jobs that wait. Longest texts first within a job, so that a batch has little padding."""
 
     def __init__(self, limits: Limits) -> None:
         self._limits = limits
-        self._jobs: dict[Lane, deque[Job]] = {"query": deque(), "document": deque()}
+        self._jobs: dict[Lane, deque[TextJob]] = {"query": deque(), "document": deque()}
         self._admitted: dict[Lane, int] = {"query": 0, "document": 0}
 
     @property
@@ -86,7 +86,7 @@ class Backlog:
         finally:
             self._admitted[lane] -= texts
 
-    def add(self, job: Job) -> None:
+    def add(self, job: TextJob) -> None:
         if job.waiting:
             self._jobs[job.lane].append(job)
 
@@ -94,7 +94,7 @@ class Backlog:
         """Of one lane; empty when nothing waits."""
         return self._take(self._jobs["query"]) or self._take(self._jobs["document"])
 
-    def _take(self, jobs: deque[Job]) -> list[Place]:
+    def _take(self, jobs: deque[TextJob]) -> list[Place]:
         batch: list[Place] = []
         width = 0
         while jobs:

@@ -7,7 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import structlog
 
-from app.embeddings.batches import Backlog, Job, Limits, Place
+from app.embeddings.batches import Limits, Place, TextBacklog, TextJob
 from app.embeddings.model import TextModel, Tokens
 from app.embeddings.types import Lane, Vectors
 
@@ -29,7 +29,7 @@ class Worker:
         self.name = name
         self.model: TextModel | None = None
         self.load_error = ""
-        self.backlog = Backlog(limits)
+        self.backlog = TextBacklog(limits)
         self._load_model = load
         self._added = asyncio.Event()
 
@@ -52,7 +52,7 @@ class Worker:
         if self.model is None:
             raise NotLoaded(self.load_error or "The embedder is loading its model.")
         with self.backlog.admitted(lane, len(texts)):
-            job = Job(lane, await _tokenize(self.model, texts, lane), self.model.dimensions)
+            job = TextJob(lane, await _tokenize(self.model, texts, lane), self.model.dimensions)
             self.backlog.add(job)
             self._added.set()
             try:

@@ -28,7 +28,7 @@ DROP_EXPIRED_SECONDS = 60.0
 DROP_EXPIRED_MAX = 10_000
 
 
-class Lane:
+class TopicWorker:
     """The work of one topic: `jobs_max` a batch, `batches_max` batches at a time."""
 
     def __init__(self, topic: Topic, handle: Handler, jobs_max: int, batches_max: int) -> None:
@@ -49,20 +49,20 @@ class JobRunner:
         self._stop_seconds_max = stop_seconds_max
         self._config = config
         self._lease = timedelta(seconds=config.outbox_lease_seconds)
-        self._lanes: dict[Topic, Lane] = {}
+        self._workers: dict[Topic, TopicWorker] = {}
         self._loops: list[asyncio.Task[None]] = []
 
     def serve(
         self, topic: Topic, handle: Handler, *, jobs_max: int = 16, batches_max: int = 2
     ) -> None:
         """Begins to work on a topic."""
-        lane = self._lanes[topic] = Lane(topic, handle, jobs_max, batches_max)
-        self._loops.append(asyncio.create_task(self._serve_forever(lane)))
+        worker = self._workers[topic] = TopicWorker(topic, handle, jobs_max, batches_max)
+        self._loops.append(asyncio.create_task(self._serve_forever(worker)))
 
     def wake(self, topic: Topic) -> None:
         """There is work now: called right after the commit that enqueued it."""
-        if lane := self._lanes.get(topic):
-            lane.awake.set()
+        if worker := self._workers.get(topic):
+            worker.awake.set()
 
     def tend(self) -> None:
         """Begins to drop what has run out, now and then."""
@@ -71,54 +71,54 @@ class JobRunner:
     async def stop(self) -> None:
         """Batches in hand may end; what does not in time is left to the next who comes."""
         await _cancel(self._loops)
-        running = [task for lane in self._lanes.values() for task in lane.running]
+        running = [task for worker in self._workers.values() for task in worker.running]
         if running:
             await asyncio.wait(running, timeout=self._stop_seconds_max)
             await _cancel(running)
 
-    async def _serve_forever(self, lane: Lane) -> None:
+    async def _serve_forever(self, worker: TopicWorker) -> None:
         while True:
-            await self._rest(lane)
-            await lane.slots.acquire()
-            jobs = await self._claim(lane)
+            await self._rest(worker)
+            await worker.slots.acquire()
+            jobs = await self._claim(worker)
             if not jobs:
-                lane.slots.release()
-                await self._wait_for_work(lane)
+                worker.slots.release()
+                await self._wait_for_work(worker)
                 continue
-            task = asyncio.create_task(self._run_batch(lane, jobs))
-            lane.running.add(task)
-            task.add_done_callback(lane.running.discard)
+            task = asyncio.create_task(self._run_batch(worker, jobs))
+            worker.running.add(task)
+            task.add_done_callback(worker.running.discard)
 
-    async def _rest(self, lane: Lane) -> None:
+    async def _rest(self, worker: TopicWorker) -> None:
         """What a handler waits for is not there: asking again at once would only burn time."""
-        if lane.must_rest:
+        if worker.must_rest:
             await asyncio.sleep(self._config.outbox_poll_seconds)
-            lane.must_rest = False
+            worker.must_rest = False
 
-    async def _wait_for_work(self, lane: Lane) -> None:
+    async def _wait_for_work(self, worker: TopicWorker) -> None:
         with suppress(TimeoutError):
             async with asyncio.timeout(self._config.outbox_poll_seconds):
-                await lane.awake.wait()
+                await worker.awake.wait()
 
-    async def _claim(self, lane: Lane) -> list[Job]:
-        lane.awake.clear()  # before we look: what is enqueued from here on wakes us again
+    async def _claim(self, worker: TopicWorker) -> list[Job]:
+        worker.awake.clear()  # before we look: what is enqueued from here on wakes us again
         try:
             async with self._database.across() as conn:
-                return await queries.claim_jobs(conn, lane.topic, lane.jobs_max, self._lease)
+                return await queries.claim_jobs(conn, worker.topic, worker.jobs_max, self._lease)
         except Unavailable:
-            lane.must_rest = True
+            worker.must_rest = True
         except Exception:
-            lane.must_rest = True
-            log.exception("jobs.not_claimed", topic=lane.topic)
+            worker.must_rest = True
+            log.exception("jobs.not_claimed", topic=worker.topic)
         return []
 
-    async def _run_batch(self, lane: Lane, jobs: list[Job]) -> None:
+    async def _run_batch(self, worker: TopicWorker, jobs: list[Job]) -> None:
         try:
-            await self._work(lane, await self._without_exhausted(jobs))
+            await self._work(worker, await self._without_exhausted(jobs))
         except Unavailable:
-            log.warning("jobs.storage_unavailable", topic=lane.topic, jobs=len(jobs))
+            log.warning("jobs.storage_unavailable", topic=worker.topic, jobs=len(jobs))
         finally:
-            lane.slots.release()
+            worker.slots.release()
 
     async def _without_exhausted(self, jobs: list[Job]) -> list[Job]:
         """Jobs whose workers died so often that they may be what killed them are given up."""
@@ -128,37 +128,37 @@ class JobRunner:
                 await self._give_up(job, "Its worker died or overran its lease each time.")
         return [job for job in jobs if job.attempts <= most]
 
-    async def _work(self, lane: Lane, jobs: list[Job]) -> None:
+    async def _work(self, worker: TopicWorker, jobs: list[Job]) -> None:
         if not jobs:
             return
         try:
-            await lane.handle(jobs)
+            await worker.handle(jobs)
         except JobGone:
-            await self._work_one_by_one(lane, jobs)
+            await self._work_one_by_one(worker, jobs)
         except StatementTimeout as error:
-            await self._count_failure(lane, jobs, error)
+            await self._count_failure(worker, jobs, error)
         except Unavailable as error:
-            if not lane.must_rest:
-                log.warning("jobs.released", topic=lane.topic, why=error.message)
-            lane.must_rest = True
+            if not worker.must_rest:
+                log.warning("jobs.released", topic=worker.topic, why=error.message)
+            worker.must_rest = True
             await self._release(jobs, error.message)
         except asyncio.CancelledError:
             await self._release(jobs, "The service stopped.")
             raise
         except Exception as error:
-            await self._count_failure(lane, jobs, error)
+            await self._count_failure(worker, jobs, error)
 
-    async def _count_failure(self, lane: Lane, jobs: list[Job], error: Exception) -> None:
+    async def _count_failure(self, worker: TopicWorker, jobs: list[Job], error: Exception) -> None:
         """Of a batch we cannot know whose failure it was: handled alone, the job will tell."""
         if len(jobs) == 1:
             await self._note_failure(jobs[0], error)
-        await self._work_one_by_one(lane, jobs)
+        await self._work_one_by_one(worker, jobs)
 
-    async def _work_one_by_one(self, lane: Lane, jobs: list[Job]) -> None:
+    async def _work_one_by_one(self, worker: TopicWorker, jobs: list[Job]) -> None:
         """One bad job does not hold up the others of its batch; those done already are gone."""
         if len(jobs) > 1:
             for job in jobs:
-                await self._work(lane, [job])
+                await self._work(worker, [job])
 
     async def _release(self, jobs: list[Job], why: str) -> None:
         for job in jobs:

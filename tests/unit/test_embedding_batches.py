@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app.embeddings.batches import Backlog, Job, Limits, Overloaded, Place
+from app.embeddings.batches import Limits, Overloaded, Place, TextBacklog, TextJob
 from app.embeddings.model import Tokens
 from app.embeddings.types import Lane
 
@@ -14,12 +14,12 @@ LIMITS = Limits(
 )
 
 
-def job(*lengths: int, lane: Lane = "document") -> Job:
-    return Job(lane, [Tokens("", [1] * length) for length in lengths], dimensions=2)
+def job(*lengths: int, lane: Lane = "document") -> TextJob:
+    return TextJob(lane, [Tokens("", [1] * length) for length in lengths], dimensions=2)
 
 
-def backlog(*jobs: Job) -> Backlog:
-    waiting = Backlog(LIMITS)
+def backlog(*jobs: TextJob) -> TextBacklog:
+    waiting = TextBacklog(LIMITS)
     for one in jobs:
         waiting.add(one)
     return waiting
