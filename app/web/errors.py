@@ -8,6 +8,7 @@ from litestar import Request, Response
 from litestar.exceptions import HTTPException, ValidationException
 
 from app.errors import BackstoryError, InvalidRequest, TooLarge
+from app.web.front import request_id
 
 log = structlog.get_logger()
 
@@ -45,7 +46,9 @@ def handle_http(request: Request[Any, Any, Any], error: HTTPException) -> Respon
 
 
 def handle_unknown(request: Request[Any, Any, Any], error: Exception) -> Response[bytes]:
-    log.error("request.failed", path=request.url.path, exc_info=error)
+    # The route as it is written: in a path there may be names of users.
+    route = request.scope.get("path_template", "")
+    log.error("request.failed", request=request_id(request.scope), route=route, exc_info=error)
     return handle_known(request, BackstoryError("The service failed to answer this request."))
 
 

@@ -72,11 +72,15 @@ def visit(scope: Scope) -> tuple[UUID, float]:
     return found
 
 
+def request_id(scope: Scope) -> str:
+    return id_text("req", visit(scope)[0])
+
+
 async def add_request_id(message: Message, scope: Scope) -> None:
     """A `before_send` hook, since it sees every answer, those of failed routing too."""
     if message["type"] == "http.response.start":
-        text = id_text("req", visit(scope)[0])
-        message["headers"] = [*message["headers"], (b"x-request-id", text.encode())]
+        added = (b"x-request-id", request_id(scope).encode())
+        message["headers"] = [*message["headers"], added]
 
 
 def bearer_token(scope: Scope) -> str:

@@ -6,11 +6,13 @@ import pytest
 from litestar import Litestar, get
 from litestar.datastructures import State
 from litestar.exceptions import HTTPException
+from litestar.params import FromPath
 from litestar.testing import TestClient
+from structlog.testing import capture_logs
 
 from app.ids import KeyId, ProjectId, new_id
 from app.web.errors import EXCEPTION_HANDLERS
-from app.web.front import FrontDoor
+from app.web.front import FrontDoor, add_request_id
 from app.web.principal import Access, Principal, Scope, guarded
 
 BRACES = "what is {this} { and }"
@@ -19,6 +21,11 @@ BRACES = "what is {this} { and }"
 @get("/said", opt=guarded(Access.KEY, Scope.ENGINE))
 async def said() -> None:
     raise HTTPException(status_code=418, detail=BRACES)
+
+
+@get("/broken/{user:str}", opt=guarded(Access.KEY, Scope.ENGINE))
+async def broken(user: FromPath[str]) -> None:
+    raise RuntimeError("broken")
 
 
 @get("/forgotten")
@@ -33,7 +40,8 @@ async def authenticate(_: str) -> Principal:
 @pytest.fixture(scope="module")
 def client() -> Iterator[TestClient[Litestar]]:
     app = Litestar(
-        [said, forgotten],
+        [said, broken, forgotten],
+        before_send=[add_request_id],
         middleware=[FrontDoor()],
         exception_handlers=EXCEPTION_HANDLERS,
         state=State({"authenticate": authenticate}),
@@ -58,3 +66,15 @@ def test_words_of_others_are_no_template(client: TestClient[Litestar]) -> None:
     reply = client.get("/{path}")
     assert reply.status_code == 404
     assert "{path}" in reply.json()["error"]["message"] or "%7B" in reply.json()["error"]["message"]
+
+
+def test_a_failure_is_logged_under_the_id_that_the_client_has(
+    client: TestClient[Litestar],
+) -> None:
+    with capture_logs() as logs:
+        reply = client.get("/broken/alice")
+    assert reply.status_code == 500
+    assert reply.json()["error"]["code"] == "internal_error"
+    assert logs[0]["request"] == reply.headers["x-request-id"]
+    assert logs[0]["route"] == "/broken/{user}"
+    assert "alice" not in str(logs)
