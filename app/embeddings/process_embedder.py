@@ -95,11 +95,8 @@ class ProcessEmbedder:
         except (OSError, EOFError):
             raise Unavailable("The embedder process is not there now.") from None
         if isinstance(reply, Failed):
-            raise (
-                EmbeddingFailed(reply.message)
-                if reply.code == "failed"
-                else Unavailable(reply.message)
-            )
+            error = EmbeddingFailed if reply.code == "failed" else Unavailable
+            raise error(reply.message)
         return reply
 
     async def _connected(self) -> "_Connection":
