@@ -12,9 +12,9 @@ from tests.support.rows import connected
 SECRET = "my heart is at 15%"
 
 
-async def errors(postgres: EmbeddedPostgres) -> list[BaseException]:
+async def errors(postgres: EmbeddedPostgres) -> list[Exception]:
     """A row that is there already, and an argument that cannot be encoded."""
-    found: list[BaseException] = []
+    found: list[Exception] = []
     with fresh_database(postgres) as urls:
         async with connected(urls.owner) as conn:
             await conn.execute("CREATE TABLE told (said text PRIMARY KEY, n integer)")
