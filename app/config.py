@@ -44,7 +44,7 @@ class Config(msgspec.Struct, frozen=True, kw_only=True):
     engine_url: str | None = None
     engine_api_key: str | None = None
     engine_kind: Literal["responses", "chat", "local"] = "responses"
-    engine_connections_max: Positive = 1000
+    engine_connections_max: Positive = 2000
     engine_connect_timeout_seconds: Seconds = 5.0
     engine_first_byte_timeout_seconds: Seconds = 120.0
     engine_stall_timeout_seconds: Seconds = 60.0
@@ -83,7 +83,7 @@ class Config(msgspec.Struct, frozen=True, kw_only=True):
 
     # Background work
     outbox_poll_seconds: Seconds = 1.0
-    outbox_lease_seconds: Seconds = 60.0
+    outbox_lease_seconds: Seconds = 20.0
     outbox_attempts_max: Positive = 8
     request_buffer_max: Positive = 10_000
 

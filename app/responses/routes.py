@@ -21,8 +21,9 @@ from app.responses.idempotent import create_once
 from app.responses.parts import Parts
 from app.responses.request import read_request, starting_after
 from app.responses.running import Answer
-from app.responses.types import Call, CreateRequest
+from app.responses.types import Call, CreateRequest, ResponseFields
 from app.usage.record import disown, record_of
+from app.web.body import takes
 from app.web.frames import DONE, HEADERS
 from app.web.front import visit
 from app.web.idempotency import HEADER, claim_for
@@ -33,7 +34,7 @@ ENGINE = guarded(Access.KEY, Scope.ENGINE)
 JSON = "application/json"
 
 
-@post("/v1/responses", opt=ENGINE, status_code=200)
+@post("/v1/responses", opt=ENGINE, status_code=200, operation_class=takes(ResponseFields))
 async def create_response(
     request: Request[Any, Any, Any], parts: NamedDependency[Parts]
 ) -> Response[Any]:
