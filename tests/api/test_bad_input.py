@@ -245,7 +245,7 @@ async def test_what_is_odd_but_right_is_taken(api: Api, shared_engine: FakeEngin
         ({"memory": "yes"}, "memory"),
         ({"memory": {"recall": "yes"}}, "memory.recall"),
         ({"memory": {"recall": {"limit": 0}}}, "memory.recall.limit"),
-        ({"memory": {"surprise": 1}}, "memory"),
+        ({"memory": {"surprise": 1}}, "memory.surprise"),
         ({"cache": "yes"}, "cache"),
         ({"temperature": "hot"}, "temperature"),
         ({"top_p": True}, "top_p"),

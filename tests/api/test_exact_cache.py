@@ -405,7 +405,7 @@ async def _logged(api: Api, reply: Reply) -> Json:
         ({"namespace": "a\x00"}, "cache.namespace"),
         ({"tags": ["a"] * 21}, "cache.tags"),
         ({"tags": [5]}, "cache.tags[0]"),
-        ({"surprise": 1}, "cache"),
+        ({"surprise": 1}, "cache.surprise"),
     ],
 )
 async def test_wrong_options_are_named(api: Api, value: Any, param: str) -> None:
