@@ -122,11 +122,28 @@ async def find_conversation(conn: Connection, caller: Caller, text: str) -> Stor
 
 
 def whole_calls(items: list[StoredItem]) -> list[StoredItem]:
-    """Without calls that an engine broke off in, and outputs whose call is not there (any more)."""
-    whole = [item for item in items if item.type != "function_call" or item.status != "incomplete"]
-    calls = {item.body.get("call_id") for item in whole if item.type == "function_call"}
-    return [
-        item
-        for item in whole
-        if item.type != "function_call_output" or item.body.get("call_id") in calls
-    ]
+    """Calls and their outputs go together: engines refuse one without the other.
+
+    Left out are calls that an engine broke off in, outputs whose call was deleted, and calls whose
+    output was: those that a user message follows. An open call is answered by what is new.
+    """
+    calls = {item.body.get("call_id") for item in items if _is_whole_call(item)}
+    outputs = {item.body.get("call_id") for item in items if item.type == "function_call_output"}
+    last_user = max(
+        (place for place, item in enumerate(items) if item.body.get("role") == "user"), default=-1
+    )
+    kept = []
+    for place, item in enumerate(items):
+        call_id = item.body.get("call_id")
+        if item.type == "function_call_output" and call_id not in calls:
+            continue
+        if item.type == "function_call" and not (
+            call_id in calls and (call_id in outputs or place > last_user)
+        ):
+            continue
+        kept.append(item)
+    return kept
+
+
+def _is_whole_call(item: StoredItem) -> bool:
+    return item.type == "function_call" and item.status != "incomplete"
