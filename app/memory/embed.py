@@ -19,10 +19,10 @@ from app.jobs.types import Handler, Job
 from app.memory import queries
 from app.memory.types import StoredText
 
-JOBS_MAX = 4
+JOBS_MAX = 8
 """Jobs at a time, of `EMBED_BATCH_MAX` texts at most: a lease has to outlast them."""
 
-PIECE_TEXTS_MAX = 16
+PIECE_TEXTS_MAX = 64
 
 
 class Wanted(msgspec.Struct, frozen=True):
