@@ -178,16 +178,15 @@ async def test_a_text_that_fails_holds_up_no_other_and_is_given_up(house: House)
 async def test_what_has_a_vector_is_not_embedded_again(house: House) -> None:
     """The embedder goes away after the first piece."""
     embedder = LeavingEmbedder()
-    await house.remember(*map(str, range(30)))
+    texts = [str(number) for number in range(PIECE_TEXTS_MAX + 6)]
+    await house.remember(*texts)
     async with embedding(house, embedder):
         await eventually(embedder.has_left)
         assert await house.vectors() == PIECE_TEXTS_MAX
         embedder.back.set()
         await eventually(house.nothing_waits)
-    assert await house.vectors() == 30
-    assert sorted(text for _, texts in embedder.embedded for text in texts) == sorted(
-        map(str, range(30))
-    )
+    assert await house.vectors() == len(texts)
+    assert sorted(text for _, piece in embedder.embedded for text in piece) == sorted(texts)
 
 
 @pytest.mark.parametrize("name", ["new", "old"])
