@@ -22,12 +22,20 @@ from app.responses.resource import Resource, full_usage, take_from_engine
 from app.web.frames import frame
 
 BEGINNINGS = frozenset({"response.created", "response.in_progress", "response.queued"})
+BEGUN = ("response.created", "response.in_progress")
 ENDS = {
     "response.completed": "completed",
     "response.incomplete": "incomplete",
     "response.failed": "failed",
     "error": "failed",
 }
+END_OF = {
+    "completed": "response.completed",
+    "incomplete": "response.incomplete",
+    "failed": "response.failed",
+    "cancelled": "response.incomplete",
+}
+"""The event that ends a response of a status. Nobody's standard has one for `cancelled`."""
 OF_PARTS = (
     "response.output_text.",
     "response.content_part.",
@@ -73,13 +81,18 @@ class Completer:
         self._done: dict[int, Item] = {}
 
     def begin(self) -> list[bytes]:
-        """The first two events, once."""
+        """The first events, once. One in the background is queued before it is in progress."""
         if self._began:
             return []
         self._began = True
+        queued = {**self.resource, "status": "queued"}
+        self.resource["status"] = "in_progress"
+        if not self.resource["background"]:
+            return [self._lifecycle_frame(type_, self.resource) for type_ in BEGUN]
         return [
-            self._next_frame(type_, {"type": type_, "response": self.resource})
-            for type_ in ("response.created", "response.in_progress")
+            self._lifecycle_frame("response.created", queued),
+            self._lifecycle_frame("response.queued", queued),
+            self._lifecycle_frame("response.in_progress", self.resource),
         ]
 
     def add(self, event: Event) -> list[bytes]:
@@ -87,25 +100,25 @@ class Completer:
         if type_ in BEGINNINGS:
             take_from_engine(self.resource, event.get("response") or {}, self._asked)
             return self.begin()
+        frames = self.begin()
         if type_ in ENDS:
             self._end(type_, event)
-            return self.begin()
-        frames = self.begin()
+            return frames
         frames.append(self._next_frame(type_, self._completed(type_, event)))
         return frames
 
     def fail(self, error: BackstoryError, *, status: str = "failed") -> None:
         """Ends the response with what had come."""
-        self.ended = True
-        self.resource["status"] = status
-        self.resource["completed_at"] = None
+        self._stop(status)
         self.resource["error"] = {"code": error.code or "server_error", "message": error.message}
-        self._close_open_items()
-        self.resource["output"] = self._output()
+
+    def cancel(self) -> None:
+        """Ends the response with what had come, since its client wants no more."""
+        self._stop("cancelled")
 
     def last_frame(self) -> bytes:
         """The same each time it is asked for: it is stored first, then sent."""
-        type_ = f"response.{self.resource['status']}"
+        type_ = END_OF[self.resource["status"]]
         return self._frame(type_, {"type": type_, "response": self.resource})
 
     def output_items(self) -> list[OutputItem]:
@@ -190,6 +203,13 @@ class Completer:
         self._close_open_items()
         self.resource["output"] = self._output()
 
+    def _stop(self, status: str) -> None:
+        self.ended = True
+        self.resource["status"] = status
+        self.resource["completed_at"] = None
+        self._close_open_items()
+        self.resource["output"] = self._output()
+
     def _close_open_items(self) -> None:
         """Items that the engine did not finish, with the text so far."""
         for index, item in self._open.items():
@@ -212,6 +232,9 @@ class Completer:
         return [self._done[index] for index in sorted(self._done)]
 
     # Writing
+
+    def _lifecycle_frame(self, type_: str, resource: Resource) -> bytes:
+        return self._next_frame(type_, {"type": type_, "response": resource})
 
     def _next_frame(self, type_: str, event: Event) -> bytes:
         made = self._frame(type_, event)

@@ -23,7 +23,6 @@ from app.web.pages import Page, PageQuery, page
 from app.web.principal import Caller
 
 AS_BEGUN: Resource = {
-    "status": "in_progress",
     "output": [],
     "usage": None,
     "completed_at": None,
@@ -108,7 +107,10 @@ async def replay(database: Database, caller: Caller, text: str, after: int = -1)
 def _refilled(event: Event, resource: Resource) -> Event:
     """A kept event with what was left out of it: the response, and this response's item ids."""
     if event["type"] in BEGINNINGS:
-        return {**event, "response": {**resource, **AS_BEGUN}}
+        return {
+            **event,
+            "response": {**resource, **AS_BEGUN, "status": _status_at(event, resource)},
+        }
     if event["type"] in ENDS:
         return {**event, "response": resource}
     index = event.get("output_index")
@@ -118,6 +120,12 @@ def _refilled(event: Event, resource: Resource) -> Event:
     if "item" in event:
         return {**event, "item": {**event["item"], "id": item_id}}
     return {**event, "item_id": item_id} if "item_id" in event else event
+
+
+def _status_at(event: Event, resource: Resource) -> str:
+    """One in the background was queued before it was in progress."""
+    begun = event["type"] == "response.in_progress" or not resource["background"]
+    return "in_progress" if begun else "queued"
 
 
 async def _outputs(conn: Connection, caller: Caller, stored: StoredResponse) -> list[StoredItem]:

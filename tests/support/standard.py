@@ -22,6 +22,18 @@ RESPONSE_FIELDS = frozenset(
 )
 """What Open Responses requires of every response."""
 
+BEGINNINGS = {
+    False: ["response.created", "response.in_progress"],
+    True: ["response.created", "response.queued", "response.in_progress"],
+}
+"""The first events, by whether the response is made in the background."""
+END_OF = {
+    "completed": "response.completed",
+    "incomplete": "response.incomplete",
+    "failed": "response.failed",
+    "cancelled": "response.incomplete",
+}
+
 _EVENTS: dict[str, type[BaseModel]] = {
     get_args(model.model_fields["type"].annotation)[0]: model
     for model in get_args(get_args(ResponseStreamEvent)[0])
@@ -50,8 +62,9 @@ def check_events(events: list[dict[str, Any]]) -> None:
         known = event if response is None else event | {"response": _with_a_known_code(response)}
         _EVENTS[event["type"]].model_validate(known)
     assert [event["sequence_number"] for event in events] == list(range(len(events)))
-    assert [event["type"] for event in events[:2]] == ["response.created", "response.in_progress"]
-    assert events[-1]["type"] == f"response.{events[-1]['response']['status']}"
+    began = BEGINNINGS[events[0]["response"]["background"]]
+    assert [event["type"] for event in events[: len(began)]] == began
+    assert events[-1]["type"] == END_OF[events[-1]["response"]["status"]]
     for event in (events[0], events[1], events[-1]):
         check_response(event["response"])
     _check_items(events)
