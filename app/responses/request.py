@@ -7,14 +7,13 @@ import msgspec
 
 from app.cache.control import parse_cache_control
 from app.config import Config
-from app.conversations.contents import item_type
+from app.conversations.given import check_items, wrong
 from app.engine.types import Item
 from app.errors import InvalidRequest
 from app.responses.types import CreateRequest, Parameters, ResponseFields
 from app.web.body import convert, decode_object
 
 OURS = frozenset(ResponseFields.__struct_fields__)
-ROLES = frozenset({"user", "assistant", "system", "developer"})
 NUMBER_DIGITS_MAX = 9
 OWN_HEADERS = {"memory": "backstory-memory", "cache": "backstory-cache"}
 
@@ -44,7 +43,7 @@ def starting_after(text: str | None) -> int:
     if text is None:
         return -1
     if not text.isdecimal() or len(text) > NUMBER_DIGITS_MAX:
-        raise _wrong("starting_after", "the sequence number of an event")
+        raise wrong("starting_after", "the sequence number of an event")
     return int(text)
 
 
@@ -84,12 +83,7 @@ def _items(fields: ResponseFields, most: int) -> list[Item]:
         return [{"type": "message", "role": "user", "content": given}]
     if not given:
         raise InvalidRequest("'input' must hold at least one item.", param="input")
-    if len(given) > most:
-        raise InvalidRequest(
-            f"'input' may hold at most {most} items.", param="input", code="array_above_max_length"
-        )
-    for index, item in enumerate(given):
-        _check_item(item, f"input[{index}]")
+    check_items(given, "input", most)
     return given
 
 
@@ -99,55 +93,4 @@ def _nothing_new(fields: ResponseFields) -> list[Item]:
         return []
     raise InvalidRequest(
         "Missing required parameter: 'input'.", param="input", code="missing_required_parameter"
-    )
-
-
-def _check_item(item: Item, at: str) -> None:
-    type_ = item.get("type")
-    if type_ is not None and (not isinstance(type_, str) or "\x00" in type_):
-        raise _wrong(f"{at}.type", "the name of a type")
-    match item_type(item):
-        case "message":
-            _check_message(item, at)
-        case "function_call":
-            _need_texts(item, ("call_id", "name", "arguments"), at)
-        case "function_call_output":
-            _need_texts(item, ("call_id",), at)
-            if not isinstance(item.get("output"), (str, list)):
-                raise _wrong(f"{at}.output", "a string or a list of parts")
-
-
-def _check_message(item: Item, at: str) -> None:
-    role = item.get("role")
-    if not isinstance(role, str) or role not in ROLES:
-        raise _wrong(f"{at}.role", "one of 'user', 'assistant', 'system' and 'developer'")
-    content = item.get("content")
-    if isinstance(content, str):
-        return
-    if not isinstance(content, list):
-        raise _wrong(f"{at}.content", "a string or a list of parts")
-    for index, part in enumerate(content):
-        _check_part(part, f"{at}.content[{index}]")
-
-
-def _check_part(part: Any, at: str) -> None:
-    if not isinstance(part, dict) or not isinstance(part.get("type"), str):
-        raise _wrong(at, "a part with a 'type'")
-    match part["type"]:
-        case "input_text" | "output_text":
-            _need_texts(part, ("text",), at)
-        case "input_image":
-            if not isinstance(part.get("image_url") or part.get("file_id"), str):
-                raise _wrong(f"{at}.image_url", "a URL, or 'file_id' the id of a file")
-
-
-def _need_texts(value: dict[str, Any], names: tuple[str, ...], at: str) -> None:
-    for name in names:
-        if not isinstance(value.get(name), str):
-            raise _wrong(f"{at}.{name}", "a string")
-
-
-def _wrong(param: str, expected: str) -> InvalidRequest:
-    return InvalidRequest(
-        f"Invalid value for '{param}': expected {expected}.", param=param, code="invalid_value"
     )
