@@ -1,11 +1,12 @@
 """Engines that know only `/v1/chat/completions`: vLLM, Ollama, llama.cpp and many more."""
 
 from collections.abc import AsyncGenerator
+from itertools import chain
 
 from app.engine.chat_chunk import decode_chunk
 from app.engine.chat_events import ChatEvents
 from app.engine.chat_request import chat_body
-from app.engine.decode import decode_models
+from app.engine.decode import decode_models, up_to_error
 from app.engine.http import EngineHttp
 from app.engine.types import EngineModel, EngineRequest, Event
 
@@ -16,18 +17,19 @@ class ChatEngine:
     def __init__(self, http: EngineHttp) -> None:
         self._http = http
 
-    async def stream(self, request: EngineRequest) -> AsyncGenerator[Event]:
+    async def stream(self, request: EngineRequest) -> AsyncGenerator[list[Event]]:
         answer = await self._http.stream("/chat/completions", chat_body(request))
         try:
             events = ChatEvents(request, self._http.secret)
-            for event in events.begin():
-                yield event
+            yield list(events.begin())
             async for batch in answer:
-                for data in batch:
-                    for event in events.feed(decode_chunk(data)):
-                        yield event
-            for event in events.end():
-                yield event
+                chunks = map(decode_chunk, batch)
+                fed, error = up_to_error(chain.from_iterable(map(events.feed, chunks)))
+                if fed:
+                    yield fed
+                if error:
+                    raise error
+            yield list(events.end())
             await answer.finish()
         finally:
             answer.close()

@@ -1,11 +1,12 @@
 """What an engine sends, decoded; whatever is not as it should be is EngineBroken."""
 
+from collections.abc import Iterable
 from typing import Any
 
 import msgspec
 
-from app.engine.types import EngineModel
-from app.errors import EngineBroken
+from app.engine.types import EngineModel, Event
+from app.errors import EngineBroken, EngineError
 
 NOT_JSON = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
 """What decoding a stranger's bytes can raise."""
@@ -18,6 +19,16 @@ def decode_object(data: bytes) -> dict[str, Any]:
         return _object_decoder.decode(data)
     except NOT_JSON:
         raise EngineBroken("The engine sent an event that is not a JSON object.") from None
+
+
+def up_to_error(events: Iterable[Event]) -> tuple[list[Event], EngineError | None]:
+    """What came before an error is not lost by it, though it arrived in the same piece."""
+    read: list[Event] = []
+    try:
+        read.extend(events)
+    except EngineError as error:
+        return read, error
+    return read, None
 
 
 class _Model(msgspec.Struct):

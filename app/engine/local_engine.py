@@ -28,11 +28,11 @@ class LocalEngine:
     def __init__(self, http: EngineHttp) -> None:
         self._chat = ChatEngine(http)
 
-    async def stream(self, request: EngineRequest) -> AsyncGenerator[Event]:
+    async def stream(self, request: EngineRequest) -> AsyncGenerator[list[Event]]:
         _check(request)
-        async with aclosing(self._chat.stream(_bounded(request))) as events:
-            async for event in events:
-                yield event
+        async with aclosing(self._chat.stream(_bounded(request))) as batches:
+            async for batch in batches:
+                yield batch
 
     async def models(self) -> list[EngineModel]:
         """The names that it answers to, once it answers."""

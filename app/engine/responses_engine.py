@@ -1,9 +1,9 @@
 """Engines with `/v1/responses`: OpenInfer, OpenAI and all that follow them."""
 
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Iterator
 from typing import Any
 
-from app.engine.decode import decode_models, decode_object
+from app.engine.decode import decode_models, decode_object, up_to_error
 from app.engine.failures import ended_early, error_of_event
 from app.engine.http import EngineHttp
 from app.engine.types import EngineModel, EngineRequest, Event
@@ -20,22 +20,32 @@ class ResponsesEngine:
     def __init__(self, http: EngineHttp) -> None:
         self._http = http
 
-    async def stream(self, request: EngineRequest) -> AsyncGenerator[Event]:
+    async def stream(self, request: EngineRequest) -> AsyncGenerator[list[Event]]:
         answer = await self._http.stream("/responses", responses_body(request))
         try:
             async for batch in answer:
-                for data in batch:
-                    event = self._event(data)
-                    yield event
-                    if event["type"] in TERMINAL_EVENTS:
-                        await answer.finish()
-                        return
+                events, error = up_to_error(self._events(batch))
+                if events:
+                    yield events
+                if error:
+                    raise error
+                if events[-1]["type"] in TERMINAL_EVENTS:
+                    await answer.finish()
+                    return
         finally:
             answer.close()
         raise ended_early()
 
     async def models(self) -> list[EngineModel]:
         return decode_models(await self._http.get("/models"))
+
+    def _events(self, batch: list[bytes]) -> Iterator[Event]:
+        """Up to the terminal one: what follows it is nobody's."""
+        for data in batch:
+            event = self._event(data)
+            yield event
+            if event["type"] in TERMINAL_EVENTS:
+                return
 
     def _event(self, data: bytes) -> Event:
         event = decode_object(data)

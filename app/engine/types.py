@@ -37,8 +37,8 @@ class Engine(Protocol):
 
     name: str
 
-    def stream(self, request: EngineRequest) -> AsyncGenerator[Event]:
-        """The engine's events in order, each parsed once.
+    def stream(self, request: EngineRequest) -> AsyncGenerator[list[Event]]:
+        """The engine's events in order, each parsed once, those together that arrived together.
 
         Ends by itself only after a terminal event (`response.completed`, `.incomplete`,
         `.failed` or `error`). Raises an EngineError where the engine refuses, breaks off,

@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import AsyncGenerator
+from itertools import islice
 from typing import Any
 
 from app.cache import exact
@@ -19,6 +20,9 @@ from app.responses.running import Answer
 from app.responses.survey import Road, survey
 from app.responses.types import Call
 from app.web.idempotency import held
+
+REPLAYED_AT_ONCE = 1000
+"""Events of a stored log that are decoded and sent in one go."""
 
 
 async def create(parts: Parts, call: Call) -> Answer:
@@ -78,7 +82,7 @@ def _depart(parts: Parts, road: Road) -> Run:
     return Run(road.call, Completer(resource, request.parameters), events)
 
 
-def _events(parts: Parts, road: Road) -> AsyncGenerator[Event]:
+def _events(parts: Parts, road: Road) -> AsyncGenerator[list[Event]]:
     """From the cache, from an identical call on its way, or from the engine."""
     if road.entry:
         return _replay(road.entry)
@@ -98,12 +102,13 @@ def _flight_key(road: Road) -> tuple[Any, ...]:
     return (road.call.caller.project, plan.user, plan.namespace, plan.key)
 
 
-async def _replay(entry: CacheEntry) -> AsyncGenerator[Event]:
+async def _replay(entry: CacheEntry) -> AsyncGenerator[list[Event]]:
     """A stored log, as if the engine said it again, with the usage that it had."""
-    for event in unpack(entry.events):
-        if event["type"] in ENDS:
-            event["response"] = {"usage": entry.usage, "model": entry.model}
-        yield event
+    events = unpack(entry.events)
+    while batch := list(islice(events, REPLAYED_AT_ONCE)):
+        if batch[-1]["type"] in ENDS:
+            batch[-1]["response"] = {"usage": entry.usage, "model": entry.model}
+        yield batch
 
 
 async def _conduct(parts: Parts, road: Road, run: Run) -> None:

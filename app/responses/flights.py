@@ -13,9 +13,9 @@ from app.responses.live import Log
 class Flight:
     """One engine call and its readers. It ends early when the last of them goes."""
 
-    def __init__(self, events: AsyncGenerator[Event]) -> None:
+    def __init__(self, batches: AsyncGenerator[list[Event]]) -> None:
         self._log: Log[Event] = Log()
-        self._task = asyncio.create_task(self._pump(events))
+        self._task = asyncio.create_task(self._pump(batches))
         self._abandoned = False
 
     @property
@@ -23,21 +23,20 @@ class Flight:
         """Nobody can read along any more: it ended with an error, or is about to."""
         return self._abandoned or (self._log.closed and self._log.error is not None)
 
-    async def follow(self) -> AsyncGenerator[Event]:
+    async def follow(self) -> AsyncGenerator[list[Event]]:
         try:
             async with aclosing(self._log.follow()) as batches:
                 async for batch in batches:
-                    for event in batch:
-                        yield event
+                    yield batch
         finally:
             if not self._log.readers and not self._log.closed:
                 self._abandoned = True
                 self._task.cancel()
 
-    async def _pump(self, events: AsyncGenerator[Event]) -> None:
+    async def _pump(self, batches: AsyncGenerator[list[Event]]) -> None:
         try:
-            async for event in events:
-                self._log.append(event)
+            async for batch in batches:
+                self._log.append(*batch)
         except BaseException as error:
             self._log.close(error)
             if isinstance(error, asyncio.CancelledError):
@@ -60,7 +59,7 @@ class Flights:
         """How many have landed."""
 
     def join(
-        self, key: Hashable, depart: Callable[[], AsyncGenerator[Event]]
+        self, key: Hashable, depart: Callable[[], AsyncGenerator[list[Event]]]
     ) -> tuple[Flight, bool]:
         """The flight under this key, and whether it began just now; none that has failed."""
         flight = self._flights.get(key)

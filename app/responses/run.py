@@ -31,13 +31,15 @@ class Stopped(BackstoryError):
 
 
 class Run:
-    def __init__(self, call: Call, completer: Completer, events: AsyncGenerator[Event]) -> None:
+    def __init__(
+        self, call: Call, completer: Completer, batches: AsyncGenerator[list[Event]]
+    ) -> None:
         self.call = call
         self.completer = completer
         self.log: Log[bytes] = Log()
         self.error: BackstoryError | None = None
         self.stored = False
-        self._events = events
+        self._batches = batches
 
     @property
     def resource(self) -> Resource:
@@ -60,9 +62,9 @@ class Run:
     async def _read_engine(self) -> None:
         """Raises where the engine failed before it began; later failures end the response."""
         try:
-            async with aclosing(self._events) as events:
-                async for event in events:
-                    self._take(event)
+            async with aclosing(self._batches) as batches:
+                async for batch in batches:
+                    self._take(batch)
                     if self.completer.ended:
                         return
         except EngineError as error:
@@ -70,15 +72,19 @@ class Run:
         except asyncio.CancelledError:
             self._break_off(Stopped("The response was stopped before its end."))
 
-    def _take(self, event: Event) -> None:
+    def _take(self, batch: list[Event]) -> None:
+        """Events that came together leave together, those before a malformed one too."""
+        if self.call.record.first_token_ms is None and batch[-1]["type"] not in BEGINNINGS:
+            self.call.record.first_token_ms = self.elapsed_ms()
+        frames: list[bytes] = []
         try:
-            frames = self.completer.add(event)
+            for event in batch:
+                frames += self.completer.add(event)
         except MALFORMED as error:
             raise EngineBroken("The engine sent an event that is not of its type.") from error
-        if self.call.record.first_token_ms is None and event["type"] not in BEGINNINGS:
-            self.call.record.first_token_ms = self.elapsed_ms()
-        if frames:
-            self.log.append(*frames)
+        finally:
+            if frames:
+                self.log.append(*frames)
 
     def _break_off(self, error: BackstoryError) -> None:
         if not self.log.entries:

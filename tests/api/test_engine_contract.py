@@ -125,9 +125,9 @@ async def test_models(engine: Engine) -> None:
 async def test_an_engine_that_is_left_serves_the_next(engine: Engine) -> None:
     story = ask("Tell me a story. [[words:5000]] [[delay:0.01]]", max_output_tokens=4000)
     for _ in range(4):
-        async with aclosing(engine.stream(story)) as events:
-            async for event in events:
-                if event["type"] == "response.output_text.delta":
+        async with aclosing(engine.stream(story)) as batches:
+            async for batch in batches:
+                if batch[-1]["type"] == "response.output_text.delta":
                     break
     async with asyncio.timeout(10):
         assert output_text(await answer(engine, ask("Hi")))

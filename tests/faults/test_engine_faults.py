@@ -57,8 +57,8 @@ async def failure(engine: Engine, message: str) -> tuple[list[Event], EngineErro
     events: list[Event] = []
     try:
         async with asyncio.timeout(10), aclosing(engine.stream(ask(message))) as stream:
-            async for event in stream:
-                events.append(event)  # noqa: PERF401 - kept also when the stream breaks
+            async for batch in stream:
+                events += batch
     except EngineError as error:
         return events, error
     pytest.fail(f"no error after {types(events)}")
@@ -165,8 +165,8 @@ async def test_a_failed_response_is_an_event_and_no_error(fake_engine: FakeEngin
 
 
 async def test_leaving_a_stream_ends_the_call(engine: Engine, fake_engine: FakeEngine) -> None:
-    async with aclosing(engine.stream(ask("[[words:9000]] [[delay:0.01]]"))) as events:
-        await anext(events)
+    async with aclosing(engine.stream(ask("[[words:9000]] [[delay:0.01]]"))) as batches:
+        await anext(batches)
     async with asyncio.timeout(5):
         await fake_engine.last.ended.wait()
     assert fake_engine.last.client_left
@@ -334,8 +334,8 @@ async def test_the_local_engine_is_killed_and_comes_back(tmp_path: Path) -> None
 
 
 async def _kill_in_the_middle(engine: Engine, local: LocalServer) -> None:
-    async for event in engine.stream(ask("Tell a story.", max_output_tokens=4000)):
-        if event["type"] == "response.output_text.delta" and local.pid:
+    async for batch in engine.stream(ask("Tell a story.", max_output_tokens=4000)):
+        if batch[-1]["type"] == "response.output_text.delta" and local.pid:
             os.kill(local.pid, signal.SIGKILL)
 
 

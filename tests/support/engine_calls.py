@@ -21,8 +21,8 @@ def ask(text: str, model: str = "@oi/beta", **parameters: Any) -> EngineRequest:
 
 
 async def answer(engine: Engine, request: EngineRequest) -> list[Event]:
-    async with aclosing(engine.stream(request)) as events:
-        return [event async for event in events]
+    async with aclosing(engine.stream(request)) as batches:
+        return [event async for batch in batches for event in batch]
 
 
 def types(events: list[Event]) -> list[str]:

@@ -34,9 +34,8 @@ MALFORMED: list[dict[str, Any]] = [
 
 
 def a_run(events: list[dict[str, Any]]) -> Run:
-    async def engine() -> AsyncGenerator[dict[str, Any]]:
-        for event in events:
-            yield event
+    async def engine() -> AsyncGenerator[list[dict[str, Any]]]:
+        yield events
 
     async def stays() -> None:
         await asyncio.Event().wait()
