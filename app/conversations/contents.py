@@ -47,6 +47,11 @@ class Hasher:
         body = _encode(value)
         return Content(blake2b(body, key=self._key, digest_size=HASH_BYTES).digest(), body)
 
+    def beginning(self, prompt_cache_key: object) -> bytes:
+        """Where the history of a thread begins: of those under one `prompt_cache_key`, apart from
+        all others."""
+        return self.content(["history", prompt_cache_key]).hash
+
     def item(self, item: Item, item_id: ItemId | None = None) -> NewItem:
         return NewItem(
             item_id or ItemId(new_id()),
@@ -59,13 +64,6 @@ class Hasher:
 @lru_cache(maxsize=10_000)
 def _derive(secret: bytes, project: UUID, user: UUID) -> bytes:
     return blake2b(project.bytes + user.bytes, key=secret[:64], person=b"contents").digest()
-
-
-def extend_history(history: bytes, items: list[NewItem]) -> bytes:
-    """The running hash of all contents up to and with these."""
-    for item in items:
-        history = blake2b(history + item.content.hash, digest_size=HASH_BYTES).digest()
-    return history
 
 
 def item_type(item: Item) -> str:

@@ -28,6 +28,10 @@ class Context(msgspec.Struct, frozen=True, kw_only=True):
     position: int = 0
     history_hash: bytes = EMPTY_HISTORY
     items: list[StoredItem] = []
+    resent: int | None = None
+    """Of a client that keeps no state: how many items of its input were known before."""
+    begins: bool = False
+    """The conversation begins with this turn, as a head of its own."""
 
 
 async def resolve(

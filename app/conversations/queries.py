@@ -1,14 +1,16 @@
 """Typed access to queries.sql."""
 
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
-from app.conversations.types import StoredConversation, StoredItem, Turn
+from app.conversations.types import KnownTurn, StoredConversation, StoredItem, Turn
 from app.db.sql import Connection, load
-from app.ids import BranchId, ConversationId, ItemId, ProjectId, TurnId, UserId
+from app.ids import BranchId, ConversationId, ItemId, KeyId, ProjectId, TurnId, UserId
 
 _sql = load(__file__)
 _get_turn = _sql.rows("get_turn", Turn)
+_find_known_turn = _sql.rows("find_known_turn", KnownTurn)
 _list_path_items = _sql.rows("list_path_items", StoredItem)
 _list_range_items = _sql.rows("list_range_items", StoredItem)
 _get_item = _sql.rows("get_item", StoredItem)
@@ -18,6 +20,21 @@ _insert_conversation = _sql.statement("insert_conversation")
 
 async def get_turn(conn: Connection, project: ProjectId, turn_id: TurnId) -> Turn | None:
     return await _get_turn.one(conn, project=project, turn_id=turn_id)
+
+
+async def find_known_turn(
+    conn: Connection,
+    project: ProjectId,
+    user_id: UserId,
+    key_id: KeyId,
+    histories: Sequence[bytes],
+    *,
+    most: int,
+) -> KnownTurn | None:
+    """`most` bounds how many turns with one history are looked at."""
+    return await _find_known_turn.one(
+        conn, project=project, user_id=user_id, key_id=key_id, histories=histories, most=most
+    )
 
 
 async def list_path_items(

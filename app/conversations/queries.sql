@@ -5,6 +5,31 @@ SELECT turn_id, user_id, conversation_id, branch_id, start_position, output_posi
 FROM turns
 WHERE project_id = :project AND turn_id = :turn_id;
 
+-- name: find_known_turn^
+-- The turn up to which the most is known, by the histories that it may end, longest first. Of
+-- turns with the same history: one that is not deleted, a conversation's head, the newest.
+SELECT found.turn_id, found.conversation_id, found.branch_id, found.end_position,
+       found.history_hash
+FROM unnest(:histories::bytea[]) WITH ORDINALITY AS given (history_hash, place)
+CROSS JOIN LATERAL (
+    SELECT alike.*, c.conversation_id
+    FROM (
+        SELECT t.turn_id, t.conversation_id AS within, t.branch_id, t.end_position,
+               t.history_hash, t.deleted_at
+        FROM turns t
+        WHERE t.project_id = :project AND t.user_id = :user_id AND t.key_id = :key_id
+          AND t.history_hash = given.history_hash
+        ORDER BY t.turn_id DESC
+        LIMIT :most
+    ) AS alike
+    LEFT JOIN conversations c ON c.project_id = :project
+        AND c.conversation_id = alike.within AND c.head_turn_id = alike.turn_id
+    ORDER BY alike.deleted_at IS NOT NULL, c.conversation_id IS NULL, alike.turn_id DESC
+    LIMIT 1
+) AS found
+ORDER BY given.place
+LIMIT 1;
+
 -- name: list_path_items
 -- All items up to a position of a branch, through the branches that it forked from.
 WITH RECURSIVE path AS (

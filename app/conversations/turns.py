@@ -16,3 +16,10 @@ async def list_items(
     return await queries.list_range_items(
         conn, project, branch, from_position=from_position, until=until
     )
+
+
+async def list_path(
+    conn: Connection, project: ProjectId, branch: BranchId, until: int, most: int
+) -> list[StoredItem]:
+    """All that leads up to a position, from the beginning."""
+    return await queries.list_path_items(conn, project, branch, until=until, most=most)

@@ -24,6 +24,17 @@ class Turn(msgspec.Struct, frozen=True):
     deleted_at: datetime | None
 
 
+class KnownTurn(msgspec.Struct, frozen=True):
+    """A turn up to which a client has sent again what was said."""
+
+    turn_id: TurnId
+    conversation_id: ConversationId | None
+    """The conversation that it is the head of, if it is one."""
+    branch_id: BranchId
+    end_position: int
+    history_hash: bytes
+
+
 class StoredItem(msgspec.Struct, frozen=True):
     item_id: ItemId
     type: str

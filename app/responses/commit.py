@@ -10,15 +10,17 @@ import msgspec
 import stamina
 
 from app.cache.types import CachePlan
-from app.conversations.contents import Content, Hasher, NewItem, extend_history
+from app.conversations.contents import Content, Hasher, NewItem
 from app.conversations.context import Context, head_of
+from app.conversations.history import extend_history
+from app.conversations.thread import forked
 from app.db.database import Database
 from app.errors import Unavailable
 from app.ids import ResponseId, new_id
 from app.responses import queries
 from app.responses.complete import OutputItem
 from app.responses.log import pack
-from app.responses.resource import Resource
+from app.responses.resource import Resource, shown_conversation
 from app.responses.types import Call
 
 OWN_COLUMNS = frozenset(
@@ -95,10 +97,11 @@ async def _commit_once(database: Database, turn: FinishedTurn) -> None:
 
 async def _find_place_again(database: Database, turn: FinishedTurn) -> None:
     """Two turns at once in one conversation: the later one comes after the other. One that
-    continued the head by its response is a fork now."""
+    continued the head by its response, or by sending all again, is a fork now."""
     conversation = turn.call.request.conversation
     if conversation is None:
-        turn.context = msgspec.structs.replace(turn.context, conversation=None)
+        turn.context = forked(turn.context)
+        turn.resource["conversation"] = shown_conversation(turn.context.conversation)
         return
     async with database.tenant(turn.call.caller.project) as conn:
         turn.context = await head_of(conn, turn.call.caller, conversation)
@@ -116,6 +119,8 @@ def _values(turn: FinishedTurn) -> dict[str, Any]:
         "parent_turn_id": context.parent,
         "previous_response_id": context.parent if turn.resource["previous_response_id"] else None,
         "conversation_id": context.conversation,
+        "begins_conversation": context.begins,
+        "resent": bool(context.resent),
         "branch_id": context.branch,
         "new_branch_id": new_id(),
         "start_position": context.position,

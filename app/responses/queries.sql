@@ -40,11 +40,11 @@ WITH advanced AS (
     INSERT INTO responses (
         project_id, response_id, user_id, key_id, conversation_id, previous_response_id, status,
         model, created_at, completed_at, instructions_hash, tools_hash, fields, usage, error,
-        log_id, recalled)
+        log_id, recalled, resent)
     VALUES (
         :project, :response_id, :user_id, :key_id, :conversation_id, :previous_response_id,
         :status, :model, :created_at, :completed_at, :instructions_hash, :tools_hash, :fields,
-        :usage, :error, :log_id, :recalled)
+        :usage, :error, :log_id, :recalled, :resent)
 ), logged AS (
     INSERT INTO requests (
         project_id, created_at, request_id, user_id, key_id, endpoint, purpose, response_id,
@@ -62,6 +62,12 @@ WITH advanced AS (
     UPDATE conversations SET head_turn_id = :response_id, updated_at = :created_at
     WHERE project_id = :project AND conversation_id = :conversation_id
       AND head_turn_id IS NOT DISTINCT FROM :parent_turn_id
+    RETURNING conversation_id
+), begun AS (
+    INSERT INTO conversations (
+        project_id, conversation_id, user_id, head_turn_id, created_at, updated_at)
+    SELECT :project, :conversation_id, :user_id, :response_id, :created_at, :created_at
+    WHERE :begins_conversation
     RETURNING conversation_id
 ), cached AS (
     INSERT INTO cache_entries (
@@ -90,14 +96,14 @@ WITH advanced AS (
     WHERE project_id = :project AND principal_id = :principal_id AND key_hash = :key_hash
       AND claim_id = :claim_id
 )
-SELECT branch_id, EXISTS (SELECT FROM moved) AS moved FROM branch;
+SELECT branch_id, EXISTS (SELECT FROM moved UNION ALL SELECT FROM begun) AS moved FROM branch;
 
 -- name: get_response^
 -- A response that is stored, with where its items lie.
 SELECT r.response_id, r.user_id, r.conversation_id, r.previous_response_id, r.status, r.model,
        r.created_at, r.completed_at, r.fields, r.usage, r.error,
        i.body AS instructions, t.body AS tools, r.recalled,
-       u.branch_id, u.start_position, u.output_position, u.end_position
+       u.branch_id, u.start_position, u.output_position, u.end_position, r.resent
 FROM responses r
 JOIN turns u ON u.project_id = r.project_id AND u.turn_id = r.response_id
 LEFT JOIN contents i ON i.project_id = r.project_id AND i.user_id = r.user_id

@@ -56,7 +56,7 @@ def new_resource(
         "model": request.fields.model,
         "output": [],
         "previous_response_id": id_text("resp", previous_response) if previous_response else None,
-        "conversation": {"id": id_text("conv", conversation)} if conversation else None,
+        "conversation": shown_conversation(conversation),
         **DEFAULTS,
         **asked,
         "store": request.store,
@@ -64,6 +64,10 @@ def new_resource(
         "user": request.fields.user,
         "usage": None,
     }
+
+
+def shown_conversation(conversation: ConversationId | None) -> dict[str, Any] | None:
+    return {"id": id_text("conv", conversation)} if conversation else None
 
 
 def take_from_engine(resource: Resource, said: Resource, asked: dict[str, Any]) -> None:

@@ -32,6 +32,10 @@ AS_BEGUN: Resource = {
 """What of a finished response was not yet so when it began."""
 
 
+RESENT_ITEMS_MAX = 20_000
+"""Listed at most of what a client sent again."""
+
+
 class ShownItem(msgspec.Struct):
     """An item in a list: the list goes by its id, the client gets the whole of it."""
 
@@ -61,18 +65,22 @@ async def find_response(conn: Connection, caller: Caller, text: str) -> StoredRe
 async def list_input_items(
     database: Database, caller: Caller, text: str, paging: PageQuery
 ) -> Page:
-    """The items that the response's own turn brought. Raises NotFound."""
+    """What its client sent. Raises NotFound."""
     async with database.tenant(caller.project) as conn:
         stored = await find_response(conn, caller, text)
-        items = await turns.list_items(
-            conn,
-            caller.project,
-            BranchId(stored.branch_id),
-            stored.start_position,
-            stored.output_position,
-        )
+        items = await input_of(conn, caller, stored)
     shown_items = [shown(item.item_id, item.status, item.body) for item in items]
     return _page_of_items(shown_items, paging)
+
+
+async def input_of(conn: Connection, caller: Caller, stored: StoredResponse) -> list[StoredItem]:
+    """The items that the response's own turn brought; with all that came before, where the client
+    sent that again."""
+    project, branch = caller.project, BranchId(stored.branch_id)
+    start, until = stored.start_position, stored.output_position
+    if stored.resent:
+        return await turns.list_path(conn, project, branch, until, RESENT_ITEMS_MAX)
+    return await turns.list_items(conn, project, branch, start, until)
 
 
 def _page_of_items(items: list[dict[str, Any]], paging: PageQuery) -> Page:

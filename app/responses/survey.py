@@ -7,11 +7,12 @@ import msgspec
 from app.cache import exact
 from app.cache.control import cache_headers, cache_options
 from app.cache.types import CacheEntry, CacheOptions, CachePlan
-from app.conversations.contents import Hasher, NewItem, canonical
+from app.conversations.contents import Hasher, NewItem, canonical, item_type
 from app.conversations.context import Context, resolve, whole_calls
+from app.conversations.thread import begin_thread, find_thread
 from app.engine.types import EngineRequest, Item
 from app.errors import Forbidden
-from app.ids import PROJECT_ITSELF, ResponseId, UserId, new_id
+from app.ids import PROJECT_ITSELF, ResponseId, UserId, id_text, new_id
 from app.responses.flights import Flight
 from app.responses.parts import Parts
 from app.responses.recalled import MemoryPlan, Recollection, memory_plan, recollect
@@ -40,6 +41,10 @@ class Road(msgspec.Struct, kw_only=True):
 
     @property
     def headers(self) -> dict[str, str]:
+        return {**self._cache_headers, **conversation_header(self.context)}
+
+    @property
+    def _cache_headers(self) -> dict[str, str]:
         if self.entry:
             return cache_headers(
                 self.status,
@@ -47,6 +52,12 @@ class Road(msgspec.Struct, kw_only=True):
                 ttl_seconds=exact.ttl_left_seconds(self.entry),
             )
         return cache_headers(self.status, stored=bool(self.cache and self.cache.write))
+
+
+def conversation_header(context: Context) -> dict[str, str]:
+    """The only word of it to a client that did not name one."""
+    conversation = context.conversation
+    return {"Backstory-Conversation": id_text("conv", conversation)} if conversation else {}
 
 
 async def survey(parts: Parts, call: Call) -> Road:
@@ -72,7 +83,9 @@ async def survey(parts: Parts, call: Call) -> Road:
         response_id=ResponseId(new_id()),
         context=context,
         hasher=hasher,
-        inputs=[hasher.item(item) for item in request.items] if request.store else [],
+        inputs=[hasher.item(item) for item in request.items[context.resent or 0 :]]
+        if request.store
+        else [],
         memory=memory,
         recollection=recollection,
         engine_request=engine_request,
@@ -83,7 +96,7 @@ async def survey(parts: Parts, call: Call) -> Road:
 async def _context(parts: Parts, call: Call) -> Context:
     fields, conversation = call.request.fields, call.request.conversation
     if not fields.previous_response_id and not conversation:
-        return Context(user=call.caller.owner)
+        return await _resent_context(parts, call)
     async with parts.database.tenant(call.caller.project) as conn:
         return await resolve(
             conn,
@@ -92,6 +105,26 @@ async def _context(parts: Parts, call: Call) -> Context:
             conversation=conversation,
             items_max=parts.config.context_items_max,
         )
+
+
+async def _resent_context(parts: Parts, call: Call) -> Context:
+    """Of a request that names nothing to continue. It may hold all that was said before."""
+    request, caller = call.request, call.caller
+    if not request.store:
+        return Context(user=caller.owner)
+    hasher = Hasher(parts.keys.contents, caller.project, caller.owner)
+    beginning = hasher.beginning(request.parameters.get("prompt_cache_key"))
+    if any(_answered(item) for item in request.items):
+        items = [hasher.item(item) for item in request.items]
+        async with parts.database.tenant(caller.project) as conn:
+            return await find_thread(conn, caller, beginning, items)
+    if request.threaded:
+        return begin_thread(caller, beginning)
+    return Context(user=caller.owner, history_hash=beginning)
+
+
+def _answered(item: Item) -> bool:
+    return item.get("role") == "assistant" or item_type(item) == "function_call"
 
 
 def _engine_input(context: Context, new: list[Item], recalled: list[Item]) -> list[Item]:

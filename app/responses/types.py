@@ -78,6 +78,8 @@ class CreateRequest(msgspec.Struct, kw_only=True):
     parameters: dict[str, Any]
     conversation: str | None
     cache_control: CacheControl = CacheControl()
+    threaded: bool = False
+    """It is of a conversation, even if it is the first that is said in it."""
 
     @property
     def store(self) -> bool:
@@ -125,6 +127,8 @@ class StoredResponse(msgspec.Struct, frozen=True):
     start_position: int
     output_position: int
     end_position: int
+    resent: bool
+    """The client sent what came before again, instead of naming it."""
 
     @property
     def turn_id(self) -> TurnId:
