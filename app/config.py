@@ -16,6 +16,7 @@ from app.errors import StartError
 
 Positive = Annotated[int, Meta(ge=1)]
 Seconds = Annotated[float, Meta(gt=0)]
+Share = Annotated[float, Meta(ge=0, le=1)]
 
 OPENINFER_VARIABLES = {"OPENINFER_BASE_URL": "engine_url", "OPENINFER_API_KEY": "engine_api_key"}
 
@@ -50,6 +51,12 @@ class Config(msgspec.Struct, frozen=True, kw_only=True):
     engine_stall_timeout_seconds: Seconds = 60.0
     engine_stream_timeout_seconds: Seconds = 3600.0
     engine_event_bytes_max: Positive = 8 * 2**20
+    engine_retries_max: Annotated[int, Meta(ge=0)] = 2
+    engine_retry_share: Share = 0.2
+    engine_retry_wait_seconds: Seconds = 0.1
+    engine_retry_wait_seconds_max: Seconds = 2.0
+    engine_breaker_failures_max: Positive = 10
+    engine_breaker_open_seconds: Seconds = 5.0
     local_engine_threads: Positive = 1
     local_engine_context_tokens: Positive = 4096
     local_engine_slots: Positive = 2

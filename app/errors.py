@@ -21,8 +21,11 @@ BackstoryError
     ├── EngineAuthFailed      502  the engine refused our key (its 401 or 403)
     ├── EngineRefused          as the engine said: it called the request itself wrong
     ├── EngineOverloaded      429  the engine is rate limited; its Retry-After is passed on
-    ├── EngineBroken          502  it answered 5xx, or something that is not its protocol
-    └── EngineTimeout         504  it did not answer in time
+    ├── EngineBroken          502  it broke off, or sent something that is not its protocol
+    │   └── EngineFailed           it answered 5xx, or broke off before the first byte
+    ├── EngineTimeout         504  it did not go on in time
+    │   └── EngineSilent           it sent not one byte in time
+    └── EngineUnavailable     503  it failed so often that it is not asked for some seconds
 
 `web/errors.py` is the only place that knows what these look like on the wire.
 """
@@ -191,6 +194,25 @@ class EngineBroken(EngineError):
     code = "engine_broken"
 
 
+class EngineFailed(EngineBroken):
+    """Nothing of an answer has come, so that another try may succeed."""
+
+
 class EngineTimeout(EngineError):
     status = 504
     code = "engine_timeout"
+
+
+class EngineSilent(EngineTimeout):
+    """Nothing of an answer has come, and another try would only give a slow engine more to do."""
+
+
+class EngineUnavailable(EngineError):
+    status = 503
+    code = "engine_unavailable"
+
+    def __init__(self, *, retry_after_seconds: int) -> None:
+        super().__init__(
+            "The engine failed several times in a row: it is asked again in a moment.",
+            headers={"Retry-After": str(retry_after_seconds)},
+        )

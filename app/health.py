@@ -15,6 +15,7 @@ from litestar.di import NamedDependency
 from app import __version__
 from app.db.database import Database
 from app.embeddings.process_embedder import ProcessEmbedder
+from app.engine.breaker import Breaker, State
 from app.errors import Unavailable
 from app.jobs.outbox import backlog
 from app.jobs.types import Backlog
@@ -34,10 +35,17 @@ class EmbedderHealth(msgspec.Struct, kw_only=True):
     backlog: int
 
 
+class EngineHealth(msgspec.Struct, kw_only=True):
+    """As this worker sees it. What is stored and cached is there without it."""
+
+    breaker: State
+
+
 class Ready(msgspec.Struct, kw_only=True):
     status: Literal["ready", "unavailable"]
     version: str = __version__
     running_responses: int
+    engine: EngineHealth
     embedder: EmbedderHealth
     jobs: list[Backlog]
     requests_dropped: int
@@ -74,6 +82,7 @@ async def live() -> dict[str, str]:
 @get("/health/ready", opt=PUBLIC)
 async def ready(
     waiting: NamedDependency[BacklogReader],
+    breaker: NamedDependency[Breaker],
     embedder: NamedDependency[Any],
     runs: NamedDependency[Runs],
     request_log: NamedDependency[RequestLog],
@@ -82,6 +91,7 @@ async def ready(
     body = Ready(
         status="unavailable" if found is None else "ready",
         running_responses=runs.count,
+        engine=EngineHealth(breaker=breaker.state),
         embedder=embedding,
         jobs=found or [],
         requests_dropped=request_log.dropped,

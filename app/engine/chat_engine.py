@@ -16,6 +16,7 @@ class ChatEngine:
 
     def __init__(self, http: EngineHttp) -> None:
         self._http = http
+        self.breaker = http.breaker
 
     async def stream(self, request: EngineRequest) -> AsyncGenerator[list[Event]]:
         answer = await self._http.stream("/chat/completions", chat_body(request))

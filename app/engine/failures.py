@@ -10,6 +10,7 @@ from app.errors import (
     EngineAuthFailed,
     EngineBroken,
     EngineError,
+    EngineFailed,
     EngineOverloaded,
     EngineRefused,
     EngineTimeout,
@@ -43,7 +44,10 @@ def error_of_status(
         )
     if 400 <= status < 500:
         return _refused(message, status, said)
-    return EngineBroken(f"The engine failed (status {status}): {message}")
+    text = f"The engine failed (status {status}): {message}"
+    return (
+        EngineFailed(text, headers=_retry_after(headers)) if status >= 500 else EngineBroken(text)
+    )
 
 
 def error_of_event(error: object, secret: str | None) -> EngineError:

@@ -12,22 +12,25 @@ import aiohttp
 import msgspec
 
 from app.config import Config
+from app.engine.breaker import Breaker
 from app.engine.failures import error_of_status
+from app.engine.retry import Retries
 from app.engine.sse import DONE, EventParser
-from app.errors import EngineBroken, EngineError, EngineTimeout, EngineUnreachable, StartError
+from app.errors import (
+    EngineBroken,
+    EngineError,
+    EngineFailed,
+    EngineSilent,
+    EngineTimeout,
+    EngineUnreachable,
+    StartError,
+)
 
 ONE_PIECE_BYTES_MAX = 2**20
 ERROR_BODY_BYTES_MAX = 64 * 2**10
-RETRY_WAIT_SECONDS = 0.02
 
 END_WAIT_SECONDS = 0.1
 """How long a finished stream may take to end its body, so that its connection is used again."""
-
-_NO_CONNECTION = (
-    aiohttp.ClientConnectorError,
-    aiohttp.ServerDisconnectedError,
-    aiohttp.ClientOSError,
-)
 
 
 class EngineHttp:
@@ -39,43 +42,55 @@ class EngineHttp:
         self.secret = secret
         self._session = session
         self._base_url = base_url
+        self.breaker = Breaker(
+            config.engine_breaker_failures_max, config.engine_breaker_open_seconds
+        )
         self._config = config
+        self._retries = Retries(config, self.breaker)
 
     async def get(self, path: str) -> bytes:
         """The body of a small answer. Raises EngineError."""
+        return await self._retries.run(lambda: self._exchange("GET", path))
+
+    async def stream(self, path: str, body: dict[str, Any]) -> "EventStream":
+        """Posts the body; the answer's first byte has come, and the stream is the caller's to
+        close."""
+        data = msgspec.json.encode(body)
+        return await self._retries.run(lambda: self._begin(path, data))
+
+    async def _exchange(self, method: str, path: str) -> bytes:
         limit = self._config.engine_first_byte_timeout_seconds
         try:
             async with asyncio.timeout(limit):
-                answer = await self._send("GET", path, None)
+                answer = await self._send(method, path, None)
                 try:
-                    body = await _read(answer, self._config.engine_event_bytes_max)
+                    return await _read(answer, self._config.engine_event_bytes_max)
                 finally:
                     answer.close()
         except TimeoutError:
-            raise EngineTimeout(f"The engine did not answer within {limit:g} s.") from None
+            raise EngineSilent(f"The engine did not answer within {limit:g} s.") from None
         except aiohttp.ClientError:
             raise EngineBroken("The connection to the engine broke off.") from None
-        return body
 
-    async def stream(self, path: str, body: dict[str, Any]) -> "EventStream":
-        """Posts the body; the answer's stream has begun, and is the caller's to close."""
+    async def _begin(self, path: str, body: bytes) -> "EventStream":
         clock = _Clock(self._config)
         try:
             async with asyncio.timeout_at(clock.deadline()):
-                answer = await self._send("POST", path, msgspec.json.encode(body))
+                answer = await self._send("POST", path, body)
         except TimeoutError:
             raise clock.error() from None
-        if answer.content_type != "text/event-stream":
-            answer.close()
-            raise EngineBroken(
-                f"The engine answered with {answer.content_type} instead of a stream of events."
-            )
-        return EventStream(answer, EventParser(self._config.engine_event_bytes_max), clock)
+        stream = EventStream(answer, EventParser(self._config.engine_event_bytes_max), clock)
+        try:
+            await stream.begin()
+        except BaseException:
+            stream.close()
+            raise
+        return stream
 
     async def _send(self, method: str, path: str, body: bytes | None) -> aiohttp.ClientResponse:
         """The answer's head, of a status below 300."""
         try:
-            answer = await self._connect(method, path, body)
+            answer = await self._request(method, path, body)
         except aiohttp.ConnectionTimeoutError:
             limit = self._config.engine_connect_timeout_seconds
             raise EngineUnreachable(f"The engine took no connection within {limit:g} s.") from None
@@ -84,14 +99,6 @@ class EngineHttp:
         if answer.status >= 300:
             raise await self._refusal(answer)
         return answer
-
-    async def _connect(self, method: str, path: str, body: bytes | None) -> aiohttp.ClientResponse:
-        """Tries once more where nothing was answered; a retry library costs 0.1 ms a call."""
-        try:
-            return await self._request(method, path, body)
-        except _NO_CONNECTION:
-            await asyncio.sleep(RETRY_WAIT_SECONDS)
-            return await self._request(method, path, body)
 
     async def _request(self, method: str, path: str, body: bytes | None) -> aiohttp.ClientResponse:
         # A file is sent in pieces: a large body of bytes would hold up everything else.
@@ -122,12 +129,23 @@ class EventStream:
         self._answer = answer
         self._parser = parser
         self._clock = clock
+        self._first: bytes | None = None
         self._done = False
+
+    async def begin(self) -> None:
+        """Waits for the first byte."""
+        if self._answer.content_type != "text/event-stream":
+            raise EngineBroken(
+                f"The engine answered with {self._answer.content_type} instead of a stream of "
+                "events."
+            )
+        self._first = await self._chunk()
 
     def __aiter__(self) -> "EventStream":
         return self
 
     async def __anext__(self) -> list[bytes]:
+        self._parser.check()
         while not self._done and (chunk := await self._chunk()):
             events = self._parser.feed(chunk)
             if events and events[-1] == DONE:
@@ -135,6 +153,7 @@ class EventStream:
                 events.pop()
             if events:
                 return events
+            self._parser.check()
         raise StopAsyncIteration
 
     async def finish(self) -> None:
@@ -152,14 +171,17 @@ class EventStream:
 
     async def _chunk(self) -> bytes:
         """Empty at the end of the body."""
+        if self._first is not None:
+            first, self._first = self._first, None
+            return first
         try:
             async with asyncio.timeout_at(self._clock.deadline()):
                 chunk = await self._answer.content.readany()
         except TimeoutError:
             raise self._clock.error() from None
         except (aiohttp.ClientError, ConnectionError):
-            raise EngineBroken("The engine broke off in the middle of its answer.") from None
-        self._clock.begun()
+            raise self._clock.broken() from None
+        self._clock.begin()
         return chunk
 
 
@@ -171,19 +193,29 @@ class _Clock:
         self._stall = config.engine_stall_timeout_seconds
         self._limit = config.engine_first_byte_timeout_seconds
         self._end = self._now() + config.engine_stream_timeout_seconds
-        self._what = "did not begin to answer"
+        self._begun = False
 
     def deadline(self) -> float:
         return min(self._now() + self._limit, self._end)
 
-    def begun(self) -> None:
+    def begin(self) -> None:
         self._limit = self._stall
-        self._what = "stopped in the middle of its answer, and sent nothing more"
+        self._begun = True
 
     def error(self) -> EngineTimeout:
         if self._now() >= self._end:
             return EngineTimeout("The engine's answer took longer than a stream may.")
-        return EngineTimeout(f"The engine {self._what} within {self._limit:g} s.")
+        if not self._begun:
+            return EngineSilent(f"The engine did not begin to answer within {self._limit:g} s.")
+        return EngineTimeout(
+            "The engine stopped in the middle of its answer, and sent nothing more within "
+            f"{self._limit:g} s."
+        )
+
+    def broken(self) -> EngineBroken:
+        if not self._begun:
+            return EngineFailed("The engine broke off before it began to answer.")
+        return EngineBroken("The engine broke off in the middle of its answer.")
 
 
 async def _read(answer: aiohttp.ClientResponse, bytes_max: int) -> bytes:

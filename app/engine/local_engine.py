@@ -27,6 +27,7 @@ class LocalEngine:
 
     def __init__(self, http: EngineHttp) -> None:
         self._chat = ChatEngine(http)
+        self.breaker = http.breaker
 
     async def stream(self, request: EngineRequest) -> AsyncGenerator[list[Event]]:
         _check(request)

@@ -19,6 +19,7 @@ class ResponsesEngine:
 
     def __init__(self, http: EngineHttp) -> None:
         self._http = http
+        self.breaker = http.breaker
 
     async def stream(self, request: EngineRequest) -> AsyncGenerator[list[Event]]:
         answer = await self._http.stream("/responses", responses_body(request))

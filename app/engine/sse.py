@@ -1,5 +1,7 @@
 """Server-sent events from byte chunks that are split anywhere."""
 
+from itertools import takewhile
+
 from app.errors import EngineBroken
 
 DONE = b"[DONE]"
@@ -21,9 +23,17 @@ class EventParser:
         self._buffer = bytearray()
         self._after_carriage_return = False
         self._at_start = True
+        self._too_large = False
+
+    def check(self) -> None:
+        """Raises EngineBroken where an event was larger than allowed."""
+        if self._too_large:
+            raise EngineBroken(
+                f"The engine sent an event larger than {self._event_bytes_max} bytes."
+            )
 
     def feed(self, chunk: bytes) -> list[bytes]:
-        """Raises EngineBroken where an event is larger than allowed."""
+        """Up to an event that is larger than allowed, if there is one: see `check`."""
         if not chunk:
             return []
         if b"\r" in chunk or self._after_carriage_return:
@@ -31,14 +41,16 @@ class EventParser:
         searched = max(0, len(self._buffer) - 1)
         self._buffer += chunk
         if self._buffer.find(b"\n\n", searched) < 0:
-            self._limit(len(self._buffer))
+            self._too_large = len(self._buffer) > self._event_bytes_max
             return []
         *blocks, rest = bytes(self._buffer).split(b"\n\n")
         self._buffer = bytearray(rest)
         if self._at_start:
             self._at_start = False
             blocks[0] = blocks[0].removeprefix(_BYTE_ORDER_MARK)
-        self._limit(max(len(rest), *map(len, blocks)))
+        if max(len(rest), *map(len, blocks)) > self._event_bytes_max:
+            self._too_large = True
+            blocks = list(takewhile(lambda block: len(block) <= self._event_bytes_max, blocks))
         return [data for block in blocks if (data := _data(block)) is not None]
 
     def _with_line_feeds(self, chunk: bytes) -> bytes:
@@ -46,12 +58,6 @@ class EventParser:
             chunk = chunk.removeprefix(b"\n")
         self._after_carriage_return = chunk.endswith(b"\r")
         return chunk.replace(b"\r\n", b"\n").replace(b"\r", b"\n")
-
-    def _limit(self, size: int) -> None:
-        if size > self._event_bytes_max:
-            raise EngineBroken(
-                f"The engine sent an event larger than {self._event_bytes_max} bytes."
-            )
 
 
 def _data(block: bytes) -> bytes | None:

@@ -5,6 +5,8 @@ from typing import Any, Protocol
 
 import msgspec
 
+from app.engine.breaker import Breaker
+
 Event = dict[str, Any]
 """One decoded server-sent event of the Responses API; its `type` is always there."""
 
@@ -36,6 +38,7 @@ class Engine(Protocol):
     """Three lives: responses_engine, chat_engine, local_engine; one contract test for all."""
 
     name: str
+    breaker: Breaker
 
     def stream(self, request: EngineRequest) -> AsyncGenerator[list[Event]]:
         """The engine's events in order, each parsed once, those together that arrived together.

@@ -20,13 +20,7 @@ OWN_HEADERS = {"memory": "backstory-memory", "cache": "backstory-cache"}
 
 def read_request(body: bytes, headers: Mapping[str, str], config: Config) -> CreateRequest:
     """Raises InvalidRequest."""
-    return read_document(decode_object(body), headers, config)
-
-
-def read_document(
-    document: dict[str, Any], headers: Mapping[str, str], config: Config
-) -> CreateRequest:
-    """Raises InvalidRequest."""
+    document = decode_object(body)
     _take_headers(document, headers)
     fields = convert(document, ResponseFields)
     convert(document, Parameters)

@@ -24,6 +24,7 @@ async def test_a_service_that_is_ready_says_so(api: Api) -> None:
     assert reply.status == 200
     assert reply.body["status"] == "ready"
     assert reply.body["embedder"]["loaded"] is True
+    assert reply.body["engine"] == {"breaker": "closed"}
 
 
 async def test_an_embedder_that_does_not_answer_holds_nothing_up(

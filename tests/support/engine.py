@@ -7,7 +7,7 @@ by magic words in the last user message (`engine_script.py`). Inside a test it i
 
 import argparse
 import asyncio
-from collections import deque
+from collections import Counter, deque
 from collections.abc import AsyncIterator, Iterable
 from contextlib import asynccontextmanager
 from typing import Any
@@ -65,6 +65,9 @@ class FakeEngine:
         self.received: deque[Received] = deque(maxlen=RECEIVED_MAX)
         self.arrived = asyncio.Event()
         """Set when the first call has come."""
+        self.outage: int | None = None
+        """Answers everything with this status while it is set."""
+        self._times: Counter[str] = Counter()
         self._heads: set[str] = set()
 
     @property
@@ -100,7 +103,7 @@ class FakeEngine:
             self._check_head(received.body)
         except Refusal as refusal:
             return _refused(refusal)
-        script, text = _script_of(received.body["input"], received.body)
+        script, text = self._script_of(received.body["input"])
         events = response_events(received.body, script, text)
         return await self._answer(request, received, script, events)
 
@@ -109,7 +112,7 @@ class FakeEngine:
             received = await self._receive(request)
         except Refusal as refusal:
             return _refused(refusal)
-        script, text = _script_of(received.body["messages"], received.body)
+        script, text = self._script_of(received.body["messages"])
         chunks = chat_chunks(received.body, script, text)
         return await self._answer(request, received, script, chunks)
 
@@ -126,6 +129,19 @@ class FakeEngine:
         self.arrived.set()
         _check_any_body(body)
         return received
+
+    def _script_of(self, items: Any) -> tuple[Script, str]:
+        """What to do, and the text to answer with."""
+        said = last_user_text(items)
+        script, message = parse_script(said)
+        self._times[said] += 1
+        if script.times is not None and self._times[said] > script.times:
+            script = script.without_faults()
+        last = items[-1] if isinstance(items, list) and items else {}
+        if last.get("type") == "function_call_output" or last.get("role") == "tool":
+            output = content_text(last.get("output") or last.get("content"))
+            return msgspec.structs.replace(script, call=None), f"The tool said: {output}"
+        return script, answer_text(script, message)
 
     def _wrong_key(self, request: web.Request) -> Refusal | None:
         said = request.headers.get("Authorization", "").removeprefix("Bearer ")
@@ -151,8 +167,8 @@ class FakeEngine:
     async def _answer(
         self, request: web.Request, received: Received, script: Script, events: Iterable[Json]
     ) -> web.StreamResponse:
-        if script.status is not None:
-            return _scripted_status(script)
+        if status := self.outage or script.status:
+            return _scripted_status(status, script.retry_after)
         answer = web.StreamResponse(headers={"Content-Type": "text/event-stream"})
         await answer.prepare(request)
         try:
@@ -184,10 +200,15 @@ class FakeEngine:
                 await asyncio.sleep(script.delay)
             waiting.append(_frame(event))
             if len(waiting) >= script.chunk:
-                await answer.write(b"".join(waiting))
+                await _write_pieces(answer, b"".join(waiting), script.pieces)
                 waiting.clear()
             self._move_head(event)
-        await answer.write(b"".join([*waiting, b"data: [DONE]\n\n"]))
+        await _write_pieces(answer, b"".join([*waiting, b"data: [DONE]\n\n"]), script.pieces)
+
+
+async def _write_pieces(answer: web.StreamResponse, data: bytes, size: int | None) -> None:
+    for start in range(0, len(data), size or len(data)):
+        await answer.write(data[start : start + (size or len(data))])
 
 
 def _peer(request: web.Request) -> object:
@@ -210,16 +231,6 @@ def _check_responses_body(body: Json) -> None:
         raise Refusal(400, "Missing required parameter: 'input'.", param="input")
 
 
-def _script_of(items: Any, body: Json) -> tuple[Script, str]:
-    """What to do, and the text to answer with."""
-    script, message = parse_script(last_user_text(items))
-    last = items[-1] if isinstance(items, list) and items else {}
-    if last.get("type") == "function_call_output" or last.get("role") == "tool":
-        output = content_text(last.get("output") or last.get("content"))
-        return msgspec.structs.replace(script, call=None), f"The tool said: {output}"
-    return script, answer_text(script, message)
-
-
 def _is_fault(script: Script, number: int) -> bool:
     return number in (script.break_at, script.half, script.stall, script.garbage)
 
@@ -239,16 +250,15 @@ async def _fail(
     request.transport.close()
 
 
-def _scripted_status(script: Script) -> web.Response:
-    assert script.status is not None
-    headers = {} if script.retry_after is None else {"Retry-After": str(script.retry_after)}
+def _scripted_status(status: int, retry_after: int | None) -> web.Response:
+    headers = {} if retry_after is None else {"Retry-After": str(retry_after)}
     error = {
-        "message": f"The test engine was told to answer with {script.status}.",
+        "message": f"The test engine was told to answer with {status}.",
         "type": "scripted_error",
         "param": None,
-        "code": "rate_limit_exceeded" if script.status == 429 else "scripted",
+        "code": "rate_limit_exceeded" if status == 429 else "scripted",
     }
-    return _json({"error": error}, script.status, headers)
+    return _json({"error": error}, status, headers)
 
 
 def _refused(refusal: Refusal) -> web.Response:

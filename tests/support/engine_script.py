@@ -59,6 +59,15 @@ class Script(msgspec.Struct, frozen=True, kw_only=True):
     """Answer with this status instead of a stream."""
     retry_after: int | None = None
     """The Retry-After header of that answer."""
+    times: int | None = None
+    """Go wrong only the first so many times that this message comes."""
+    pieces: int | None = None
+    """Write in pieces of so many bytes: every event comes in several."""
+
+    def without_faults(self) -> "Script":
+        return msgspec.structs.replace(
+            self, break_at=None, half=None, end=None, stall=None, garbage=None, status=None
+        )
 
 
 def parse_script(message: str) -> tuple[Script, str]:

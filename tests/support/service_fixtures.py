@@ -42,6 +42,8 @@ async def backstory(
         engine_url=shared_engine.url,
         engine_api_key=shared_engine.key,
         engine_kind="responses",
+        engine_retries_max=0,  # tests count what reaches the engine
+        engine_breaker_failures_max=1000,  # and fail it on purpose
         drain_seconds=5,
         request_flush_seconds=0.05,
     )

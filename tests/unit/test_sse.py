@@ -17,7 +17,11 @@ event = st.lists(data_line | noise, min_size=1, max_size=5)
 
 def parse(*chunks: bytes) -> list[bytes]:
     parser = EventParser(BYTES_MAX)
-    return [data for chunk in chunks for data in parser.feed(chunk)]
+    found = []
+    for chunk in chunks:
+        found += parser.feed(chunk)
+        parser.check()
+    return found
 
 
 def expected(lines: list[bytes]) -> bytes | None:
@@ -67,6 +71,14 @@ def test_an_empty_chunk_within_a_line_ending_changes_nothing() -> None:
 def test_an_event_above_the_limit_is_broken() -> None:
     with pytest.raises(EngineBroken, match="larger than 10000 bytes"):
         parse(b"data: " + b"x" * BYTES_MAX + b"\n\n")
+
+
+def test_what_came_together_with_an_event_above_the_limit_came() -> None:
+    parser = EventParser(BYTES_MAX)
+    events = b"data: a\n\ndata: %b\n\ndata: b\n\n" % (b"x" * BYTES_MAX)
+    assert parser.feed(events) == [b"a"]
+    with pytest.raises(EngineBroken):
+        parser.check()
 
 
 def test_an_event_that_never_ends_is_broken() -> None:
