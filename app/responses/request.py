@@ -20,7 +20,13 @@ OWN_HEADERS = {"memory": "backstory-memory", "cache": "backstory-cache"}
 
 def read_request(body: bytes, headers: Mapping[str, str], config: Config) -> CreateRequest:
     """Raises InvalidRequest."""
-    document = decode_object(body)
+    return read_document(decode_object(body), headers, config)
+
+
+def read_document(
+    document: dict[str, Any], headers: Mapping[str, str], config: Config
+) -> CreateRequest:
+    """Raises InvalidRequest."""
     _take_headers(document, headers)
     fields = convert(document, ResponseFields)
     convert(document, Parameters)

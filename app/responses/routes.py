@@ -2,7 +2,6 @@
 
 from collections.abc import AsyncGenerator, Iterable, Iterator
 from contextlib import aclosing
-from functools import partial
 from typing import Any
 
 import msgspec
@@ -17,16 +16,14 @@ from app.engine.types import EngineModel
 from app.errors import NotFound
 from app.identity.users import Users
 from app.responses import retrieve
+from app.responses.arrival import call_of
 from app.responses.idempotent import create_once
 from app.responses.parts import Parts
 from app.responses.request import read_request, starting_after
 from app.responses.running import Answer
-from app.responses.types import Call, CreateRequest, ResponseFields
-from app.usage.record import disown, record_of
+from app.responses.types import Call, ResponseFields
 from app.web.body import takes
 from app.web.frames import DONE, HEADERS
-from app.web.front import visit
-from app.web.idempotency import HEADER, claim_for
 from app.web.pages import Page, page_query
 from app.web.principal import Access, Scope, guarded
 
@@ -40,36 +37,13 @@ async def create_response(
 ) -> Response[Any]:
     body = await request.body()
     asked = read_request(body, request.headers, parts.config)
-    call = await _call(request, parts.users, asked, body)
+    call = await call_of(request, parts.users, asked, body)
     answer = await create_once(parts, call)
     if isinstance(answer, str):
         return await _stored_answer(parts, call, answer)
     if asked.stream:
         return Stream(_frames(answer), headers={**HEADERS, **answer.headers})
     return await _whole(answer, call)
-
-
-async def _call(
-    request: Request[Any, Any, Any], users: Users, asked: CreateRequest, body: bytes
-) -> Call:
-    caller = await users.caller_of(request, asked.fields.user)
-    key = request.headers.get(HEADER) if asked.store else None
-    record = record_of(request.scope)
-    assert record is not None
-    return Call(
-        caller=caller,
-        request=asked,
-        record=record,
-        take_record=partial(disown, request.scope),
-        client_left=partial(_client_left, request),
-        started=visit(request.scope)[1],
-        claim=claim_for(request.auth, key, body, caller.external_id) if key else None,
-    )
-
-
-async def _client_left(request: Request[Any, Any, Any]) -> None:
-    while (await request.receive())["type"] != "http.disconnect":
-        pass
 
 
 async def _whole(answer: Answer, call: Call) -> Response[bytes]:
