@@ -77,6 +77,8 @@ class Config(msgspec.Struct, frozen=True, kw_only=True):
     memories_per_request_max: Positive = 1_000
     memory_bytes_max: Positive = 64 * 2**10
     recall_limit_max: Positive = 200
+    image_bytes_max: Positive = 10 * 2**20
+    image_pixels_max: Positive = 50_000_000
 
     # Times
     principal_ttl_seconds: Seconds = 10.0

@@ -19,6 +19,7 @@ ItemId = NewType("ItemId", UUID)
 ConversationId = NewType("ConversationId", UUID)
 MemoryId = NewType("MemoryId", UUID)
 RequestId = NewType("RequestId", UUID)
+FileId = NewType("FileId", UUID)
 
 PROJECT_ITSELF = UserId(UUID(int=0))
 """The user id of rows that belong to no user: the project's own data."""
@@ -33,13 +34,19 @@ def new_id() -> UUID:
 
 def id_text(prefix: str, value: UUID) -> str:
     """`resp` and a UUID as `resp_0199…` (32 hex digits)."""
-    return f"{prefix}_{value.hex}"
+    return f"{id_start(prefix)}{value.hex}"
+
+
+def id_start(prefix: str) -> str:
+    """What an id begins with: OpenAI writes its files' ids with a hyphen."""
+    return "file-" if prefix == "file" else f"{prefix}_"
 
 
 def parse_id(prefix: str, text: str) -> UUID | None:
     """The UUIDv7 in `prefix_<32 hex digits>`, or None where the text is not such an id."""
-    head, _, digits = text.partition("_")
-    if head != prefix or len(digits) != 32 or digits != digits.lower():
+    start = id_start(prefix)
+    digits = text.removeprefix(start)
+    if not text.startswith(start) or len(digits) != 32 or digits != digits.lower():
         return None
     try:
         value = UUID(hex=digits)

@@ -10,6 +10,7 @@ from litestar.datastructures import State
 from litestar.di import Provide
 
 from app import health
+from app.blobs import routes as blobs_routes
 from app.config import Config
 from app.conversations import routes as conversations_routes
 from app.db.database import Database, check_role, open_database
@@ -48,6 +49,7 @@ ROUTES: list[Any] = [
     *erasure_routes.ROUTES,
     *conversations_routes.ROUTES,
     *memory_routes.ROUTES,
+    *blobs_routes.ROUTES,
     *usage_routes.ROUTES,
 ]
 PROVIDED = (

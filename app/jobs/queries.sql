@@ -52,4 +52,4 @@ SELECT topic, waiting, failed, oldest_seconds FROM outbox_backlog();
 
 -- name: drop_expired
 -- Deletes what has run out, at most so many rows a table; gives how many of the one that lost most.
-SELECT drop_expired(:most);
+SELECT greatest(drop_expired(:most), drop_expired_files(:most));

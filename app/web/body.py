@@ -13,6 +13,7 @@ T = TypeVar("T")
 
 DEPTH_MAX = 256
 JSON = "application/json"
+MULTIPART = "multipart/form-data"
 
 _PATH = re.compile(r" - at `\$(?P<path>[^`]*)`$")
 
@@ -58,7 +59,7 @@ def decode(body: bytes, into: type[T]) -> T:
     return convert(decode_object(body), into)
 
 
-def takes(struct: type[Any]) -> type[Operation]:
+def takes(struct: type[Any], media_type: str = JSON) -> type[Operation]:
     """A route's `operation_class` for a body that it decodes itself, to have it in OpenAPI."""
     (schema,), components = msgspec.json.schema_components([struct], ref_template="{name}")
 
@@ -66,7 +67,7 @@ def takes(struct: type[Any]) -> type[Operation]:
     class Takes(Operation):
         def __post_init__(self) -> None:
             whole: Any = _inlined(schema, components)
-            self.request_body = RequestBody({JSON: OpenAPIMediaType(whole)}, required=True)
+            self.request_body = RequestBody({media_type: OpenAPIMediaType(whole)}, required=True)
 
     return Takes
 

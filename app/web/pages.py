@@ -7,7 +7,7 @@ from uuid import UUID
 import msgspec
 
 from app.errors import InvalidRequest
-from app.ids import parse_id
+from app.ids import id_start, parse_id
 
 Order = Literal["asc", "desc"]
 LIMIT_DIGITS_MAX = 9
@@ -40,7 +40,8 @@ class PageQuery(msgspec.Struct, frozen=True):
         found = parse_id(prefix, self.cursor)
         if found is None:
             param = "before" if self.before else "after"
-            raise InvalidRequest(f"'{param}' must be an id, as in '{prefix}_…'.", param=param)
+            like = f"{id_start(prefix)}…"
+            raise InvalidRequest(f"'{param}' must be an id, as in '{like}'.", param=param)
         return found
 
     @property

@@ -11,7 +11,10 @@ from tests.support.postgres_fixtures import DatabaseUrls
 OF_NO_TENANT = ["schema_migrations", "embedding_models", "workers"]
 """Tables that hold no tenant's data, each reviewed."""
 
-SECURITY_DEFINERS = {"claim_outbox", "outbox_backlog", "drop_expired", "claim_abandoned_responses"}
+SECURITY_DEFINERS = {
+    *("claim_outbox", "outbox_backlog", "drop_expired", "drop_expired_files"),
+    "claim_abandoned_responses",
+}
 """Functions that see every tenant's rows, each reviewed."""
 
 TENANT_TABLES = """

@@ -108,6 +108,21 @@ class Api:
             assert answer.status == 200, await answer.read()
             return read_stream(answer.headers, await answer.read())
 
+    async def post_form(self, path: str, form: aiohttp.FormData) -> Reply:
+        payload = form()
+        return await self.send_raw("POST", path, payload, payload.headers["Content-Type"])
+
+    async def send_raw(
+        self, method: str, path: str, data: bytes | aiohttp.Payload, content_type: str
+    ) -> Reply:
+        """A body of another type than JSON."""
+        body = BytesIO(data) if isinstance(data, bytes) else data
+        headers = {"Authorization": f"Bearer {self.key}", "Content-Type": content_type}
+        async with self._http.request(
+            method, self.root_url + path, data=body, headers=headers | self.headers
+        ) as answer:
+            return Reply(answer.status, answer.headers, await answer.read())
+
     @asynccontextmanager
     async def streaming(self, said: object, **fields: Any) -> AsyncIterator[aiohttp.ClientResponse]:
         """A stream that has begun; leaving the block leaves the service."""
