@@ -3,7 +3,8 @@
 BackstoryError
 ├── InvalidRequest            400  the request cannot be understood or is not allowed
 │   ├── PreviousResponseNotFound   previous_response_id names nothing that can be continued
-│   └── ConversationNotFound  404  conversation names nothing that can be continued
+│   ├── ConversationNotFound  404  conversation names nothing that can be continued
+│   └── ItemNotFound          404  an item_reference names nothing that is stored
 ├── Unauthenticated           401  no key, or one that is not known
 ├── Forbidden                 403  a known key that may not do this
 ├── NotFound                  404  an id that names nothing here
@@ -80,6 +81,14 @@ class ConversationNotFound(InvalidRequest):
         super().__init__(
             f"Conversation with id '{conversation_id}' not found.", param="conversation"
         )
+
+
+class ItemNotFound(InvalidRequest):
+    status = 404
+    code = "item_not_found"
+
+    def __init__(self, item_id: str) -> None:
+        super().__init__(f"Item with id '{item_id}' not found.", param="input")
 
 
 class Unauthenticated(BackstoryError):

@@ -29,6 +29,8 @@ def _check_item(item: Item, at: str) -> None:
             _check_message(item, at)
         case "function_call":
             _need_texts(item, ("call_id", "name", "arguments"), at)
+        case "item_reference":
+            _need_texts(item, ("id",), at)
         case "function_call_output":
             _need_texts(item, ("call_id",), at)
             if not isinstance(item.get("output"), (str, list)):

@@ -13,6 +13,7 @@ _get_turn = _sql.rows("get_turn", Turn)
 _find_known_turn = _sql.rows("find_known_turn", KnownTurn)
 _list_path_items = _sql.rows("list_path_items", StoredItem)
 _list_range_items = _sql.rows("list_range_items", StoredItem)
+_list_known_items = _sql.rows("list_known_items", StoredItem)
 _get_item = _sql.rows("get_item", StoredItem)
 _get_conversation = _sql.rows("get_conversation", StoredConversation)
 _insert_conversation = _sql.statement("insert_conversation")
@@ -51,6 +52,12 @@ async def list_range_items(
     return await _list_range_items.all(
         conn, project=project, branch_id=branch_id, from_position=from_position, until=until
     )
+
+
+async def list_known_items(
+    conn: Connection, project: ProjectId, item_ids: Sequence[ItemId], user_id: UserId | None
+) -> list[StoredItem]:
+    return await _list_known_items.all(conn, project=project, item_ids=item_ids, user_id=user_id)
 
 
 async def get_item(

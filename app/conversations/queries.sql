@@ -58,6 +58,14 @@ WHERE i.project_id = :project AND i.branch_id = :branch_id
   AND i.position >= :from_position AND i.position < :until
 ORDER BY i.position;
 
+-- name: list_known_items
+-- Items by their ids, of one user where one is said.
+SELECT i.item_id, i.type, i.status, i.position, c.body
+FROM items i
+JOIN contents c ON c.project_id = :project AND c.user_id = i.user_id AND c.hash = i.content_hash
+WHERE i.project_id = :project AND i.item_id = ANY (:item_ids::uuid[])
+  AND (:user_id::uuid IS NULL OR i.user_id = :user_id);
+
 -- name: get_item^
 -- One item by its id.
 SELECT i.item_id, i.type, i.status, i.position, c.body

@@ -9,6 +9,7 @@ from app.cache.control import cache_headers, cache_options
 from app.cache.types import CacheEntry, CacheOptions, CachePlan
 from app.conversations.contents import Hasher, NewItem, canonical, item_type
 from app.conversations.context import Context, resolve, whole_calls
+from app.conversations.references import with_references
 from app.conversations.thread import begin_thread, find_thread
 from app.engine.types import EngineRequest, Item
 from app.errors import Forbidden
@@ -63,6 +64,7 @@ def conversation_header(context: Context) -> dict[str, str]:
 async def survey(parts: Parts, call: Call) -> Road:
     """Everything but the cache: settings, context, recall, the engine's request."""
     request = call.request
+    request.items = await with_references(parts.database, call.caller, request.items)
     context = await _context(parts, call)
     owner = None if context.user == PROJECT_ITSELF else context.user
     settings = await parts.settings.read(call.caller.project, owner)

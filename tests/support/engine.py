@@ -229,6 +229,9 @@ def _check_any_body(body: Json) -> None:
 def _check_responses_body(body: Json) -> None:
     if not isinstance(body.get("input"), str | list):
         raise Refusal(400, "Missing required parameter: 'input'.", param="input")
+    for item in body["input"]:
+        if isinstance(item, dict) and item.get("type") == "item_reference":
+            raise Refusal(404, f"Item with id '{item.get('id')}' not found.", param="input")
 
 
 def _is_fault(script: Script, number: int) -> bool:
