@@ -38,7 +38,7 @@ def chat_body(request: EngineRequest) -> dict[str, Any]:
         "reasoning_effort": (parameters.get("reasoning") or {}).get("effort"),
         "logprobs": True if parameters.get("top_logprobs") else None,
         **_text(parameters.get("text") or {}),
-        **_tools(parameters),
+        **chat_tools(parameters),
     }
     return {
         **kept,
@@ -149,7 +149,8 @@ def _format(said: Mapping[str, Any] | None) -> Item | None:
     return {"type": "json_schema", "json_schema": _without_none(schema)}
 
 
-def _tools(parameters: Mapping[str, Any]) -> dict[str, Any]:
+def chat_tools(parameters: Mapping[str, Any]) -> dict[str, Any]:
+    """`tools` and `tool_choice`, where there are any."""
     tools = list(map(_tool, parameters.get("tools") or []))
     match parameters.get("tool_choice"):
         case {"type": "function", "name": name}:

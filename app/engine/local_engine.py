@@ -10,6 +10,7 @@ from contextlib import aclosing
 import msgspec
 
 from app.engine.chat_engine import ChatEngine
+from app.engine.forced_calls import as_call, functions_to_call, held_to_call
 from app.engine.http import EngineHttp
 from app.engine.local_server import MODEL
 from app.engine.types import EngineModel, EngineRequest, Event, Item
@@ -31,9 +32,18 @@ class LocalEngine:
 
     async def stream(self, request: EngineRequest) -> AsyncGenerator[list[Event]]:
         _check(request)
+        if functions := functions_to_call(request):
+            last = await self._last_event(held_to_call(request, functions))
+            yield as_call(request, last)
+            return
         async with aclosing(self._chat.stream(_bounded(request))) as batches:
             async for batch in batches:
                 yield batch
+
+    async def _last_event(self, request: EngineRequest) -> Event:
+        """A call is read when it is whole: half of one is nothing to begin with."""
+        async with aclosing(self._chat.stream(_bounded(request))) as batches:
+            return [event async for batch in batches for event in batch][-1]
 
     async def models(self) -> list[EngineModel]:
         """The names that it answers to, once it answers."""
