@@ -5,20 +5,24 @@ VENV := .venv
 PIP := $(VENV)/bin/python -m pip --disable-pip-version-check
 INSTALLED := $(VENV)/.installed
 INSTALLED_DEV := $(VENV)/.installed-dev
+NODE_CLIENTS := tests/acceptance/node
 LOCKS := requirements-torch.txt requirements.txt requirements-model.txt
 COMPILE := $(VENV)/bin/pip-compile -q --generate-hashes --no-header --strip-extras \
 	--no-emit-options --no-emit-index-url --no-emit-find-links --no-emit-trusted-host \
 	--unsafe-package torch -c requirements-torch.txt $(ARGS)
-DEV_GROUP := import tomllib; \
-	print(*tomllib.load(open("pyproject.toml", "rb"))["dependency-groups"]["dev"], sep="\n")
+GROUP := import sys, tomllib; \
+	print(*tomllib.load(open("pyproject.toml", "rb"))["dependency-groups"][sys.argv[1]], sep="\n")
 
 .DEFAULT_GOAL := help
-.PHONY: help install run test check format bench lock clean
+.PHONY: help install install-node run test check format bench lock clean
 
 help:  ## Print this
-	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-9s %s\n", $$1, $$2}'
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
 
 install: $(INSTALLED)  ## Make .venv and install what the service needs
+
+install-node:  ## Install the JavaScript clients that the acceptance tests run, where npm is
+	npm ci --prefix $(NODE_CLIENTS) --ignore-scripts --no-audit --no-fund
 
 run: $(INSTALLED)  ## Start the service with all it needs; ARGS="--port 9000" are passed on
 	@exec $(VENV)/bin/backstory serve $(ARGS)
@@ -42,8 +46,15 @@ bench: $(INSTALLED_DEV)  ## Measure, as ratios within one run; ARGS are passed o
 
 lock: $(INSTALLED_DEV)  ## Pin what pyproject.toml names; ARGS=--upgrade takes newer versions
 	$(COMPILE) --build-deps-for editable -o requirements.txt pyproject.toml
-	@mkdir -p build && $(VENV)/bin/python -c '$(DEV_GROUP)' > build/dev.in
+	@mkdir -p build && $(VENV)/bin/python -c '$(GROUP)' dev > build/dev.in
 	$(COMPILE) -c requirements.txt -o requirements-dev.txt build/dev.in
+	@# langsmith, below LangChain, still asks for uuid-utils 0.x: hence the lock without it.
+	@$(VENV)/bin/python -c '$(GROUP)' clients > build/clients.in
+	@sed -n 's/^\([A-Za-z0-9._-]*==[^ ;]*\).*/\1/p' requirements.txt requirements-dev.txt \
+		| grep -v '^uuid-utils' > build/pinned.txt
+	$(COMPILE) --unsafe-package uuid-utils --no-annotate -c build/pinned.txt \
+		-o build/clients.txt build/clients.in
+	@sed '/^#/d' build/clients.txt > requirements-clients.txt
 	@! grep -lE '^(nvidia|cuda|triton)' requirements*.txt \
 		|| { echo "Lock where pip finds a CPU build of torch: these pin CUDA packages."; exit 1; }
 
@@ -68,6 +79,7 @@ $(INSTALLED): $(VENV)/bin/python $(LOCKS) pyproject.toml
 	$(PIP) install -q --no-deps --no-build-isolation -e .
 	@touch $@
 
-$(INSTALLED_DEV): $(INSTALLED) requirements-dev.txt
+$(INSTALLED_DEV): $(INSTALLED) requirements-dev.txt requirements-clients.txt
 	$(PIP) install -q --require-hashes -r requirements-dev.txt
+	$(PIP) install -q --require-hashes --no-deps -r requirements-clients.txt
 	@touch $@

@@ -1,7 +1,6 @@
-"""The official SDK, unchanged: the same flows against the test engine and the bundled one."""
+"""The official SDK, unchanged: the same flows on each kind of engine."""
 
 import asyncio
-from collections.abc import AsyncIterator
 from typing import Any, cast
 
 import openai
@@ -30,21 +29,6 @@ TOOL: FunctionToolParam = {
     },
     "strict": True,
 }
-
-
-@pytest.fixture(params=["test engine", "local engine"])
-def service(
-    request: pytest.FixtureRequest, backstory: Service, local_backstory: Service
-) -> Service:
-    return backstory if request.param == "test engine" else local_backstory
-
-
-@pytest.fixture
-async def client(service: Service) -> AsyncIterator[AsyncOpenAI]:
-    async with AsyncOpenAI(
-        base_url=service.base_url, api_key=service.api_key, max_retries=0
-    ) as client:
-        yield client
 
 
 async def test_non_stream(client: AsyncOpenAI) -> None:

@@ -52,6 +52,27 @@ async def backstory(
 
 
 @pytest.fixture(scope="session")
+async def chat_backstory(
+    postgres: EmbeddedPostgres,
+    shared_engine: FakeEngine,
+    embedder_data_dir: Path,
+    process_embedder: ProcessEmbedder,
+) -> AsyncIterator[Service]:
+    """The service with the test engine, asked for chat completions alone."""
+    config = Config(
+        data_dir=embedder_data_dir,
+        engine_url=shared_engine.url,
+        engine_api_key=shared_engine.key,
+        engine_kind="chat",
+        drain_seconds=5,
+        request_flush_seconds=0.05,
+    )
+    with fresh_database(postgres) as urls:
+        async with run_service(urls, config) as service:
+            yield service
+
+
+@pytest.fixture(scope="session")
 async def local_backstory(
     postgres: EmbeddedPostgres,
     local_server: LocalServer,
