@@ -18,6 +18,9 @@ PREFIXES = {
     "function_call_output": "fco",
     "reasoning": "rs",
 }
+STATUSES = frozenset({"in_progress", "completed", "incomplete"})
+"""What an item's column can hold; a status that only some types have stays with what is said."""
+
 _encode = msgspec.json.Encoder(order="deterministic").encode
 
 
@@ -73,12 +76,14 @@ def item_type(item: Item) -> str:
 
 def stored_status(item: Item) -> str:
     status = item.get("status")
-    return status if status in ("in_progress", "completed", "incomplete") else "completed"
+    return status if status in STATUSES else "completed"
 
 
 def canonical(item: Item) -> Item:
     """Without id and status; texts as parts; no empty annotations and logprobs."""
     kept = {name: value for name, value in item.items() if name not in ("id", "status")}
+    if (status := item.get("status")) and status not in STATUSES:
+        kept["status"] = status
     kept["type"] = item_type(item)
     if kept["type"] == "message":
         kept["content"] = _parts(kept.get("content"), kept.get("role"))
@@ -104,9 +109,15 @@ def _without_empties(part: dict[str, Any]) -> dict[str, Any]:
 
 def shown(item_id: ItemId, status: str, body: Item) -> Item:
     """An item as the API gives it."""
-    return with_parts_complete(
-        {**body, "id": item_id_text(item_id, body["type"]), "status": status}
-    )
+    named = {**body, "id": item_id_text(item_id, body["type"])}
+    return with_parts_complete(with_status(named, body.get("status") or status))
+
+
+def with_status(item: Item, status: str) -> Item:
+    """Reasoning has a status only where it is not whole, as OpenAI gives it."""
+    if item.get("type") == "reasoning" and status != "incomplete":
+        return {name: value for name, value in item.items() if name != "status"}
+    return {**item, "status": status}
 
 
 def with_parts_complete(item: Item) -> Item:
@@ -130,5 +141,6 @@ def parse_item_id(text: str) -> ItemId | None:
 
 def completed_part(part: Any) -> Any:
     if isinstance(part, dict) and part.get("type") == "output_text":
-        return {"annotations": [], "logprobs": [], **part}
+        empties = {name: part.get(name) or [] for name in ("annotations", "logprobs")}
+        return {**part, **empties}
     return part

@@ -89,7 +89,7 @@ class Run:
     def _break_off(self, error: BackstoryError) -> None:
         if not self.log.entries:
             raise error
-        self.completer.fail(error)
+        self.log.append(*self.completer.fail(error))
         self._note(error)
 
     async def _finish(self, keep: Keep) -> None:
@@ -109,8 +109,7 @@ class Run:
         if not self.log.entries:
             self.log.close(error)
             return
-        self.completer.fail(error)
-        self.log.append(self.completer.last_frame())
+        self.log.append(*self.completer.fail(error), self.completer.last_frame())
         self.log.close()
 
     def _note(self, error: BackstoryError) -> None:
