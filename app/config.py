@@ -45,6 +45,7 @@ class Config(msgspec.Struct, frozen=True, kw_only=True):
     engine_url: str | None = None
     engine_api_key: str | None = None
     engine_kind: Literal["responses", "chat", "local"] = "responses"
+    engine_continuation: Literal["replay", "native"] = "replay"
     engine_connections_max: Positive = 2000
     engine_connect_timeout_seconds: Seconds = 5.0
     engine_first_byte_timeout_seconds: Seconds = 120.0
@@ -130,6 +131,13 @@ def read_config(environ: Mapping[str, str], **overrides: object) -> Config:
         )
     values.update({name: value for name, value in overrides.items() if value is not None})
     config = _convert(values)
+    if config.engine_continuation == "native" and (
+        config.local_engine or config.engine_kind != "responses"
+    ):
+        raise StartError(
+            "BACKSTORY_ENGINE_CONTINUATION is native, but this engine keeps no responses: "
+            "set it to replay, or name an engine with /v1/responses by BACKSTORY_ENGINE_URL."
+        )
     _check_engine_url(config.engine_url)
     return config
 

@@ -21,6 +21,7 @@ from app.embeddings.process_embedder import open_embedder
 from app.embeddings.types import Embedder
 from app.engine.open import open_engine
 from app.erasure import routes as erasure_routes
+from app.erasure.at_engine import delete_handler
 from app.errors import StartError
 from app.identity.authenticate import Authenticator
 from app.identity.users import Users
@@ -129,6 +130,7 @@ async def _lifespan(app: Litestar, config: Config) -> AsyncIterator[None]:
             running=Running(),
         )
         _serve_jobs(jobs, config, database, embedder)
+        jobs.serve("delete_at_engine", delete_handler(database, engine))
         app.state.update(
             config=config,
             database=database,

@@ -3,7 +3,7 @@
 from app.conversations import queries
 from app.conversations.types import StoredItem, Turn
 from app.db.sql import Connection
-from app.ids import BranchId, ProjectId, TurnId
+from app.ids import BranchId, ItemId, ProjectId, TurnId
 
 
 async def get_turn(conn: Connection, project: ProjectId, turn_id: TurnId) -> Turn | None:
@@ -23,3 +23,11 @@ async def list_path(
 ) -> list[StoredItem]:
     """All that leads up to a position, from the beginning."""
     return await queries.list_path_items(conn, project, branch, until=until, most=most)
+
+
+async def first_item(conn: Connection, project: ProjectId, turn: Turn) -> ItemId | None:
+    """Of the whole path that ends with the turn."""
+    found = await queries.list_path_items(
+        conn, project, turn.branch_id, until=turn.end_position, most=1
+    )
+    return found[0].item_id if found else None

@@ -13,9 +13,11 @@ from app.engine.types import EngineModel, EngineRequest, Event
 
 class ChatEngine:
     name = "chat"
+    native = False
 
     def __init__(self, http: EngineHttp) -> None:
         self._http = http
+        self.address = http.address
         self.breaker = http.breaker
 
     async def stream(self, request: EngineRequest) -> AsyncGenerator[list[Event]]:
@@ -37,3 +39,6 @@ class ChatEngine:
 
     async def models(self) -> list[EngineModel]:
         return decode_models(await self._http.get("/models"))
+
+    async def delete(self, engine_response_id: str) -> None:
+        """It keeps nothing."""

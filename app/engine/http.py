@@ -40,6 +40,7 @@ class EngineHttp:
         self, session: aiohttp.ClientSession, base_url: str, secret: str | None, config: Config
     ) -> None:
         self.secret = secret
+        self.address = _without_credentials(base_url)
         self._session = session
         self._base_url = base_url
         self.breaker = Breaker(
@@ -51,6 +52,10 @@ class EngineHttp:
     async def get(self, path: str) -> bytes:
         """The body of a small answer. Raises EngineError."""
         return await self._retries.run(lambda: self._exchange("GET", path))
+
+    async def delete(self, path: str) -> None:
+        """Raises EngineError."""
+        await self._retries.run(lambda: self._exchange("DELETE", path))
 
     async def stream(self, path: str, body: dict[str, Any]) -> "EventStream":
         """Posts the body; the answer's first byte has come, and the stream is the caller's to
@@ -236,6 +241,11 @@ def _reason(error: aiohttp.ClientError) -> str:
     if isinstance(error, aiohttp.ClientConnectorError) and error.os_error.errno:
         return os.strerror(error.os_error.errno).lower()
     return "the connection was lost"
+
+
+def _without_credentials(url: str) -> str:
+    parts = urlsplit(url)
+    return parts._replace(netloc=parts.netloc.rpartition("@")[2]).geturl()
 
 
 def api_base(url: str) -> str:

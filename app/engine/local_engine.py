@@ -25,9 +25,11 @@ OUTPUT_TOKENS_DEFAULT = 512
 
 class LocalEngine:
     name = "local"
+    native = False
 
     def __init__(self, http: EngineHttp) -> None:
         self._chat = ChatEngine(http)
+        self.address = http.address
         self.breaker = http.breaker
 
     async def stream(self, request: EngineRequest) -> AsyncGenerator[list[Event]]:
@@ -49,6 +51,9 @@ class LocalEngine:
         """The names that it answers to, once it answers."""
         await self._chat.models()
         return [EngineModel(id=name, owned_by="backstory") for name in MODELS]
+
+    async def delete(self, engine_response_id: str) -> None:
+        """It keeps nothing."""
 
 
 def _bounded(request: EngineRequest) -> EngineRequest:

@@ -24,4 +24,7 @@ async def open_engine(config: Config) -> AsyncIterator[Engine]:
             yield LocalEngine(http)
         return
     async with open_http(config, url, config.engine_api_key) as http:
-        yield ChatEngine(http) if config.engine_kind == "chat" else ResponsesEngine(http)
+        if config.engine_kind == "chat":
+            yield ChatEngine(http)
+        else:
+            yield ResponsesEngine(http, native=config.engine_continuation == "native")

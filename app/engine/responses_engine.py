@@ -1,13 +1,19 @@
 """Engines with `/v1/responses`: OpenInfer, OpenAI and all that follow them."""
 
 from collections.abc import AsyncGenerator, Iterator
+from http import HTTPStatus
 from typing import Any
+from urllib.parse import quote
+
+import structlog
 
 from app.engine.decode import decode_models, decode_object, up_to_error
 from app.engine.failures import ended_early, error_of_event
-from app.engine.http import EngineHttp
+from app.engine.http import EngineHttp, EventStream
 from app.engine.types import EngineModel, EngineRequest, Event
-from app.errors import EngineBroken
+from app.errors import EngineBroken, EngineRefused
+
+log = structlog.get_logger()
 
 TERMINAL_EVENTS = frozenset(
     {"response.completed", "response.incomplete", "response.failed", "error"}
@@ -17,12 +23,14 @@ TERMINAL_EVENTS = frozenset(
 class ResponsesEngine:
     name = "responses"
 
-    def __init__(self, http: EngineHttp) -> None:
+    def __init__(self, http: EngineHttp, *, native: bool = False) -> None:
         self._http = http
+        self.native = native
+        self.address = http.address
         self.breaker = http.breaker
 
     async def stream(self, request: EngineRequest) -> AsyncGenerator[list[Event]]:
-        answer = await self._http.stream("/responses", responses_body(request))
+        answer = await self._ask(request)
         try:
             async for batch in answer:
                 events, error = up_to_error(self._events(batch))
@@ -39,6 +47,24 @@ class ResponsesEngine:
 
     async def models(self) -> list[EngineModel]:
         return decode_models(await self._http.get("/models"))
+
+    async def delete(self, engine_response_id: str) -> None:
+        try:
+            await self._http.delete(f"/responses/{quote(engine_response_id, safe='')}")
+        except EngineRefused as error:
+            if error.status != HTTPStatus.NOT_FOUND:
+                raise
+
+    async def _ask(self, request: EngineRequest) -> EventStream:
+        """Where it does not go on from its own response, it gets the whole context."""
+        if request.continues is not None:
+            try:
+                return await self._http.stream("/responses", continued_body(request))
+            except EngineRefused as error:
+                if not _is_about(error, request.continues):
+                    raise
+                log.info("engine.continuation_refused", code=error.code)
+        return await self._http.stream("/responses", responses_body(request))
 
     def _events(self, batch: list[bytes]) -> Iterator[Event]:
         """Up to the terminal one: what follows it is nobody's."""
@@ -58,10 +84,26 @@ class ResponsesEngine:
 
 
 def responses_body(request: EngineRequest) -> dict[str, Any]:
-    """The whole context each time, and nothing kept there: any engine can take the next turn."""
+    """The whole context: any engine can take the next turn."""
     body = {**request.parameters, "model": request.model, "input": request.input}
     if request.instructions is not None:
         body["instructions"] = request.instructions
     if request.user is not None:
         body["user"] = request.user
-    return {**body, "stream": True, "store": False}
+    return {**body, "stream": True, "store": request.keep}
+
+
+def continued_body(request: EngineRequest) -> dict[str, Any]:
+    return responses_body(request) | {
+        "previous_response_id": request.continues,
+        "input": request.input[request.new_from :],
+    }
+
+
+def _is_about(error: EngineRefused, engine_response_id: str) -> bool:
+    """Engines tell it by OpenAI's code, by the parameter, or (vLLM) in words alone."""
+    return (
+        error.code == "previous_response_not_found"
+        or error.param == "previous_response_id"
+        or engine_response_id in error.message
+    )

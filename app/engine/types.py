@@ -19,6 +19,9 @@ class EngineRequest(msgspec.Struct, frozen=True, kw_only=True):
 
     `parameters` holds every other field of the body (temperature, tools, text, fields unknown
     to us, …), never `store`, `stream` or `previous_response_id`: an engine sets those itself.
+
+    A native engine may `keep` the response, and go on from the one of its own that it knows as
+    `continues`: then it needs only the input from `new_from` on. The others need all of it.
     """
 
     model: str
@@ -26,6 +29,9 @@ class EngineRequest(msgspec.Struct, frozen=True, kw_only=True):
     instructions: str | None = None
     parameters: dict[str, Any] = {}
     user: str | None = None
+    keep: bool = False
+    continues: str | None = None
+    new_from: int = 0
 
 
 class EngineModel(msgspec.Struct, frozen=True, kw_only=True):
@@ -38,6 +44,10 @@ class Engine(Protocol):
     """Three lives: responses_engine, chat_engine, local_engine; one contract test for all."""
 
     name: str
+    address: str
+    """Its base URL, without credentials: whose responses are whose."""
+    native: bool
+    """It is asked to keep its responses, and to continue them."""
     breaker: Breaker
 
     def stream(self, request: EngineRequest) -> AsyncGenerator[list[Event]]:
@@ -51,4 +61,8 @@ class Engine(Protocol):
 
     async def models(self) -> list[EngineModel]:
         """Raises an EngineError."""
+        ...
+
+    async def delete(self, engine_response_id: str) -> None:
+        """It keeps that response no longer, if it did. Raises an EngineError."""
         ...

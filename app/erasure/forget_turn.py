@@ -8,6 +8,7 @@ from app.conversations.types import Turn
 from app.db.database import Database
 from app.db.sql import Connection
 from app.erasure import queries
+from app.erasure.at_engine import forget_at_engine
 from app.ids import ProjectId, ResponseId
 from app.jobs.outbox import cancel
 from app.memory.forget import forget_by_source
@@ -35,6 +36,7 @@ async def _forget(conn: Connection, project: ProjectId, turn: Turn) -> None:
     response_id = ResponseId(turn.turn_id)
     # First, since it waits for the worker that remembers this turn right now, if one does.
     await cancel(conn, project, "remember_turn", [turn.turn_id])
+    await forget_at_engine(conn, project, turn)
     items = await turns.list_items(
         conn, project, turn.branch_id, turn.start_position, turn.end_position
     )

@@ -18,6 +18,15 @@ class Shared(msgspec.Struct, frozen=True):
     tools_hash: bytes | None
 
 
+class KeptThere(msgspec.Struct, frozen=True):
+    """A response that an engine keeps."""
+
+    response_id: ResponseId
+    user_id: UserId
+    engine: str
+    engine_response_id: str
+
+
 _sql = load(__file__)
 _delete_items = _sql.statement("delete_items")
 _delete_response = _sql.rows("delete_response", Shared)
@@ -26,6 +35,7 @@ _delete_cache_entries = _sql.statement("delete_cache_entries")
 _delete_log = _sql.statement("delete_log")
 _delete_contents = _sql.statement("delete_contents")
 _delete_replies = _sql.statement("delete_replies")
+_delete_engine_responses = _sql.rows("delete_engine_responses", KeptThere)
 
 
 async def delete_items(conn: Connection, project: ProjectId, turn: Turn) -> list[bytes]:
@@ -66,3 +76,11 @@ async def delete_contents(
 
 async def delete_replies(conn: Connection, project: ProjectId, response_id: ResponseId) -> None:
     await _delete_replies.run(conn, project=project, response_id=response_id)
+
+
+async def delete_engine_responses(
+    conn: Connection, project: ProjectId, response_id: ResponseId, first_item_id: UUID | None
+) -> list[KeptThere]:
+    return await _delete_engine_responses.all(
+        conn, project=project, response_id=response_id, first_item_id=first_item_id
+    )

@@ -46,3 +46,9 @@ WHERE c.project_id = :project AND c.user_id = :user_id AND c.hash = ANY(:hashes)
 -- name: delete_replies!
 -- Idempotency keys that were answered with a response.
 DELETE FROM idempotency_keys WHERE project_id = :project AND response_id = :response_id;
+
+-- name: delete_engine_responses
+-- What engines keep of a response, and of all others that begin with the same item.
+DELETE FROM engine_responses
+WHERE project_id = :project AND (response_id = :response_id OR first_item_id = :first_item_id)
+RETURNING response_id, user_id, engine, engine_response_id;

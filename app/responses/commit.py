@@ -15,13 +15,14 @@ from app.conversations.context import Context, head_of
 from app.conversations.history import extend_history
 from app.conversations.thread import forked
 from app.db.database import Database
+from app.db.sql import Connection
 from app.errors import Unavailable
 from app.ids import ResponseId, new_id
 from app.responses import queries
 from app.responses.complete import OutputItem
 from app.responses.log import pack
 from app.responses.resource import Resource, shown_conversation
-from app.responses.types import Call
+from app.responses.types import Call, EngineCopy
 
 OWN_COLUMNS = frozenset(
     {
@@ -61,6 +62,8 @@ class FinishedTurn(msgspec.Struct, kw_only=True):
     recalled: list[UUID]
     remember: bool
     cache: CachePlan | None
+    copy: EngineCopy | None = None
+    """What the engine keeps of it."""
 
 
 async def commit(database: Database, turn: FinishedTurn, *, retry_seconds: float) -> None:
@@ -90,9 +93,25 @@ async def _commit_once(database: Database, turn: FinishedTurn) -> None:
             committed = await queries.commit_turn(conn, _values(turn))
             if turn.context.conversation and not committed.moved:
                 raise HeadMoved
+            await _keep_copy(conn, turn)
     except HeadMoved:
         await _find_place_again(database, turn)
         raise
+
+
+async def _keep_copy(conn: Connection, turn: FinishedTurn) -> None:
+    """A turn that found another place meanwhile continues something else than its engine knows."""
+    if turn.copy is None:
+        return
+    await queries.insert_engine_response(
+        conn,
+        turn.call.caller.project,
+        turn.response_id,
+        turn.context.user,
+        turn.copy,
+        continuable=turn.resource["status"] in ("completed", "incomplete")
+        and turn.context.parent == turn.copy.parent,
+    )
 
 
 async def _find_place_again(database: Database, turn: FinishedTurn) -> None:

@@ -51,6 +51,8 @@ class Completer:
     def __init__(self, resource: Resource, asked: dict[str, Any]) -> None:
         self.resource = resource
         self.ended = False
+        self.engine_response_id: object = None
+        """What the engine itself calls the response."""
         self._asked = asked
         self._began = False
         self._sequence_number = 0
@@ -74,7 +76,9 @@ class Completer:
     def add(self, event: Event) -> list[bytes]:
         type_ = event["type"]
         if type_ in BEGINNINGS:
-            take_from_engine(self.resource, event.get("response") or {}, self._asked)
+            said = event.get("response") or {}
+            self.engine_response_id = said.get("id")
+            take_from_engine(self.resource, said, self._asked)
             return self.begin()
         frames = self.begin()
         if type_ in ENDS:

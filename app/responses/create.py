@@ -13,12 +13,13 @@ from app.ids import ResponseId, id_text
 from app.responses.commit import FinishedTurn, commit
 from app.responses.complete import ENDS, Completer
 from app.responses.log import unpack
+from app.responses.native import copy_of
 from app.responses.parts import Parts
 from app.responses.resource import new_resource
 from app.responses.run import Run
 from app.responses.running import Answer
 from app.responses.survey import Road, survey
-from app.responses.types import Call
+from app.responses.types import Call, EngineCopy
 from app.web.idempotency import held
 
 REPLAYED_AT_ONCE = 1000
@@ -128,6 +129,7 @@ async def _store(parts: Parts, road: Road, run: Run) -> None:
     """Raises Unavailable where the turn could not be made durable."""
     if not road.call.request.store:
         return
+    outputs = run.completer.output_items()
     turn = FinishedTurn(
         call=road.call,
         context=road.context,
@@ -135,14 +137,29 @@ async def _store(parts: Parts, road: Road, run: Run) -> None:
         response_id=road.response_id,
         resource=run.resource,
         inputs=road.inputs,
-        outputs=run.completer.output_items(),
+        outputs=outputs,
         frames=[*run.log.entries, run.completer.last_frame()],
         replayed=road.entry.log_id if road.entry else None,
         recalled=road.recollection.memory_ids,
         remember=road.memory.remember,
         cache=road.cache if road.status == "MISS" else None,
+        copy=_engine_copy(parts, road, run, len(outputs)),
     )
     await commit(parts.database, turn, retry_seconds=parts.config.commit_retry_seconds)
     run.stored = True
     if road.memory.remember:
         parts.jobs.wake("remember_turn")
+
+
+def _engine_copy(parts: Parts, road: Road, run: Run, outputs: int) -> EngineCopy | None:
+    """Where the engine was asked for this response itself."""
+    if road.status not in (None, "MISS"):
+        return None
+    return copy_of(
+        parts.engine.address,
+        run.completer.engine_response_id,
+        road.context,
+        road.engine_request,
+        road.inputs,
+        outputs,
+    )

@@ -118,3 +118,19 @@ SELECT l.events
 FROM responses r
 JOIN event_logs l ON l.project_id = r.project_id AND l.log_id = r.log_id
 WHERE r.project_id = :project AND r.response_id = :response_id;
+
+-- name: insert_engine_response!
+-- What the engine keeps of a response.
+INSERT INTO engine_responses (
+    project_id, response_id, user_id, first_item_id, engine, engine_response_id, items,
+    continuable)
+VALUES (
+    :project, :response_id, :user_id, :first_item_id, :engine, :engine_response_id, :items,
+    :continuable);
+
+-- name: find_engine_head^
+-- What the engine keeps of the turn that is continued, where none has continued it before.
+SELECT e.engine, e.engine_response_id, e.items
+FROM engine_responses e
+JOIN branches b ON b.project_id = :project AND b.branch_id = :branch_id AND b.tip = :position
+WHERE e.project_id = :project AND e.response_id = :response_id AND e.continuable;

@@ -15,6 +15,7 @@ from app.engine.types import EngineRequest, Item
 from app.errors import Forbidden
 from app.ids import PROJECT_ITSELF, ResponseId, UserId, id_text, new_id
 from app.responses.flights import Flight
+from app.responses.native import continued
 from app.responses.parts import Parts
 from app.responses.recalled import MemoryPlan, Recollection, memory_plan, recollect
 from app.responses.types import Call
@@ -78,6 +79,7 @@ async def survey(parts: Parts, call: Call) -> Road:
         parameters=request.parameters,
         user=_engine_user(parts, context.user),
     )
+    engine_request = await continued(parts, call, context, recollection.items, engine_request)
     hasher = Hasher(parts.keys.contents, call.caller.project, context.user)
     return Road(
         call=call,

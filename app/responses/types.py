@@ -108,6 +108,26 @@ class Call(msgspec.Struct, kw_only=True):
     claim: Claim | None = None
 
 
+class EngineCopy(msgspec.Struct, frozen=True, kw_only=True):
+    """A response as its engine keeps it."""
+
+    engine: str
+    engine_response_id: str
+    first_item_id: UUID
+    parent: TurnId | None
+    """The turn that it continues there."""
+    items: int
+    """Of its context and output."""
+
+
+class EngineHead(msgspec.Struct, frozen=True):
+    """An engine's response that nothing has continued yet."""
+
+    engine: str
+    engine_response_id: str
+    items: int
+
+
 class StoredResponse(msgspec.Struct, frozen=True):
     response_id: ResponseId
     user_id: UserId

@@ -69,15 +69,23 @@ class FakeEngine:
         """Answers everything with this status while it is set."""
         self._times: Counter[str] = Counter()
         self._heads: set[str] = set()
+        self.kept: set[str] = set()
+        """Ids of the responses that it was told to store."""
 
     @property
     def last(self) -> Received:
         return self.received[-1]
 
+    def forget(self) -> None:
+        """As when it is started again."""
+        self.kept.clear()
+        self._heads.clear()
+
     def app(self) -> web.Application:
         app = web.Application(client_max_size=64 * 2**20)
         app.router.add_get("/v1/models", self._models)
         app.router.add_post("/v1/responses", self._responses)
+        app.router.add_delete("/v1/responses/{id}", self._delete)
         app.router.add_post("/v1/chat/completions", self._chat)
         app.router.add_get("/received", self._received)
         return app
@@ -106,6 +114,18 @@ class FakeEngine:
         script, text = self._script_of(received.body["input"])
         events = response_events(received.body, script, text)
         return await self._answer(request, received, script, events)
+
+    async def _delete(self, request: web.Request) -> web.Response:
+        if self.outage:
+            return _scripted_status(self.outage, None)
+        id_ = request.match_info["id"]
+        if refusal := self._wrong_key(request):
+            return _refused(refusal)
+        if id_ not in self.kept:
+            return _refused(Refusal(404, f"Response with id '{id_}' not found."))
+        self.kept.discard(id_)
+        self._heads.discard(id_)
+        return _json({"id": id_, "object": "response", "deleted": True})
 
     async def _chat(self, request: web.Request) -> web.StreamResponse:
         try:
@@ -163,6 +183,7 @@ class FakeEngine:
         if event.get("type") == "response.completed" and event["response"].get("store", True):
             self._heads.discard(event["response"].get("previous_response_id") or "")
             self._heads.add(event["response"]["id"])
+            self.kept.add(event["response"]["id"])
 
     async def _answer(
         self, request: web.Request, received: Received, script: Script, events: Iterable[Json]

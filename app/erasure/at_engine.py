@@ -1,0 +1,51 @@
+"""Forgetting at the engine, where it was asked to keep responses (native continuation)."""
+
+import msgspec
+
+from app.conversations import turns
+from app.conversations.types import Turn
+from app.db.database import Database
+from app.db.sql import Connection
+from app.engine.types import Engine
+from app.erasure import queries
+from app.errors import EngineUnavailable, EngineUnreachable, NotFound, Unavailable
+from app.ids import ProjectId, ResponseId
+from app.jobs.outbox import done, enqueue
+from app.jobs.types import Handler, Job
+
+
+class KeptResponse(msgspec.Struct, frozen=True):
+    """The payload of a job."""
+
+    engine: str
+    engine_response_id: str
+
+
+async def forget_at_engine(conn: Connection, project: ProjectId, turn: Turn) -> None:
+    """Called before the turn's items go. A response is kept there with its context, so that all
+    go that begin with the same item; what is continued then is sent whole, and kept anew."""
+    first = await turns.first_item(conn, project, turn)
+    kept = await queries.delete_engine_responses(conn, project, ResponseId(turn.turn_id), first)
+    for copy in kept:
+        payload = msgspec.to_builtins(KeptResponse(copy.engine, copy.engine_response_id))
+        await enqueue(conn, project, "delete_at_engine", copy.user_id, copy.response_id, payload)
+
+
+def delete_handler(database: Database, engine: Engine) -> Handler:
+    async def handle(jobs: list[Job]) -> None:
+        for job in jobs:
+            await _delete(engine, msgspec.convert(job.payload, KeptResponse))
+            async with database.tenant(job.project_id) as conn:
+                await done(conn, job)
+
+    return handle
+
+
+async def _delete(engine: Engine, kept: KeptResponse) -> None:
+    """Raises Unavailable while the engine is away."""
+    if kept.engine != engine.address:
+        raise NotFound(f"The response is kept by {kept.engine}, which is not the engine any more.")
+    try:
+        await engine.delete(kept.engine_response_id)
+    except (EngineUnreachable, EngineUnavailable) as error:
+        raise Unavailable(error.message) from error
