@@ -11,6 +11,7 @@ from litestar.di import Provide
 
 from app import health
 from app.blobs import routes as blobs_routes
+from app.completions import routes as completions_routes
 from app.config import Config
 from app.conversations import routes as conversations_routes
 from app.db.database import Database, check_role, open_database
@@ -47,6 +48,7 @@ ROUTES: list[Any] = [
     *health.ROUTES,
     *docs_routes.ROUTES,
     *responses_routes.ROUTES,
+    *completions_routes.ROUTES,
     *erasure_routes.ROUTES,
     *conversations_routes.ROUTES,
     *memory_routes.ROUTES,

@@ -8,6 +8,9 @@ from app.errors import EngineRefused
 
 Message = dict[str, Any]
 
+LOGPROBS = "message.output_text.logprobs"
+"""What asks for them, in `include`."""
+
 _TRANSLATED = frozenset({"max_output_tokens", "reasoning", "text", "tool_choice", "tools"})
 _UNKNOWN_TO_CHAT = frozenset(
     {
@@ -36,7 +39,7 @@ def chat_body(request: EngineRequest) -> dict[str, Any]:
         "user": request.user,
         "max_tokens": parameters.get("max_output_tokens"),
         "reasoning_effort": (parameters.get("reasoning") or {}).get("effort"),
-        "logprobs": True if parameters.get("top_logprobs") else None,
+        "logprobs": _wants_logprobs(parameters) or None,
         **_text(parameters.get("text") or {}),
         **chat_tools(parameters),
     }
@@ -48,6 +51,10 @@ def chat_body(request: EngineRequest) -> dict[str, Any]:
         "stream": True,
         "stream_options": {"include_usage": True},
     }
+
+
+def _wants_logprobs(parameters: Mapping[str, Any]) -> bool:
+    return bool(parameters.get("top_logprobs")) or LOGPROBS in (parameters.get("include") or [])
 
 
 def chat_messages(instructions: str | None, items: Iterable[Item]) -> list[Message]:

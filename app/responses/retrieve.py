@@ -70,7 +70,7 @@ async def list_input_items(
         stored = await find_response(conn, caller, text)
         items = await input_of(conn, caller, stored)
     shown_items = [shown(item.item_id, item.status, item.body) for item in items]
-    return _page_of_items(shown_items, paging)
+    return page_of(shown_items, paging)
 
 
 async def input_of(conn: Connection, caller: Caller, stored: StoredResponse) -> list[StoredItem]:
@@ -83,8 +83,8 @@ async def input_of(conn: Connection, caller: Caller, stored: StoredResponse) -> 
     return await turns.list_items(conn, project, branch, start, until)
 
 
-def _page_of_items(items: list[dict[str, Any]], paging: PageQuery) -> Page:
-    """One turn's items are few enough to be read whole and cut here."""
+def page_of(items: list[dict[str, Any]], paging: PageQuery) -> Page:
+    """Of a list that is short enough to be read whole and cut here."""
     if paging.descending:
         items.reverse()
     if paging.cursor:
