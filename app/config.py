@@ -87,6 +87,7 @@ class Config(msgspec.Struct, frozen=True, kw_only=True):
     idempotency_ttl_seconds: Seconds = 86_400.0
     commit_retry_seconds: Seconds = 10.0
     recall_timeout_seconds: Seconds = 2.0
+    title_timeout_seconds: Seconds = 10.0
     request_flush_seconds: Seconds = 1.0
     drain_seconds: Seconds = 20.0
     cache_ttl_seconds: Seconds = 86_400.0

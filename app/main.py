@@ -13,20 +13,22 @@ from app import health
 from app.blobs import routes as blobs_routes
 from app.completions import routes as completions_routes
 from app.config import Config
+from app.conversations import items_routes
 from app.conversations import routes as conversations_routes
-from app.db.database import Database, check_role, open_database
+from app.conversations.parts import ConversationParts
+from app.conversations.title import TitleMaker
+from app.db.database import check_role, open_database
 from app.docs import routes as docs_routes
 from app.docs.openapi import openapi_config
 from app.embeddings.embedder_process import embedder_socket
 from app.embeddings.process_embedder import open_embedder
-from app.embeddings.types import Embedder
 from app.engine.open import open_engine
 from app.erasure import routes as erasure_routes
 from app.erasure.at_engine import delete_handler
 from app.errors import StartError
 from app.identity.authenticate import Authenticator
 from app.identity.users import Users
-from app.jobs.runner import JobRunner, open_job_runner
+from app.jobs.runner import open_job_runner
 from app.log import set_up_log
 from app.memory import routes as memory_routes
 from app.memory.embed import JOBS_MAX, embed_handler
@@ -51,6 +53,7 @@ ROUTES: list[Any] = [
     *completions_routes.ROUTES,
     *erasure_routes.ROUTES,
     *conversations_routes.ROUTES,
+    *items_routes.ROUTES,
     *memory_routes.ROUTES,
     *blobs_routes.ROUTES,
     *usage_routes.ROUTES,
@@ -63,6 +66,7 @@ PROVIDED = (
     "embedder",
     "jobs",
     "parts",
+    "conversations",
     "runs",
     "request_log",
     "waiting",
@@ -131,8 +135,7 @@ async def _lifespan(app: Litestar, config: Config) -> AsyncIterator[None]:
             flights=Flights(),
             running=Running(),
         )
-        _serve_jobs(jobs, config, database, embedder)
-        jobs.serve("delete_at_engine", delete_handler(database, engine))
+        _serve_jobs(parts)
         app.state.update(
             config=config,
             database=database,
@@ -141,6 +144,9 @@ async def _lifespan(app: Litestar, config: Config) -> AsyncIterator[None]:
             embedder=embedder,
             jobs=jobs,
             parts=parts,
+            conversations=ConversationParts(
+                config, parts.keys.contents, database, users, parts.settings, jobs
+            ),
             runs=runs,
             request_log=request_log,
             waiting=health.BacklogReader(database),
@@ -151,9 +157,13 @@ async def _lifespan(app: Litestar, config: Config) -> AsyncIterator[None]:
         await runs.drain(config.drain_seconds)
 
 
-def _serve_jobs(jobs: JobRunner, config: Config, database: Database, embedder: Embedder) -> None:
+def _serve_jobs(parts: Parts) -> None:
+    config, database, jobs = parts.config, parts.database, parts.jobs
+    titles = TitleMaker(config, database, parts.engine, parts.settings, parts.request_log)
     jobs.serve("remember_turn", turn_handler(database, jobs, config.memory_bytes_max))
-    jobs.serve("embed_memories", embed_handler(database, embedder), jobs_max=JOBS_MAX)
+    jobs.serve("embed_memories", embed_handler(database, parts.embedder), jobs_max=JOBS_MAX)
+    jobs.serve("title_conversation", titles.handler, jobs_max=1)
+    jobs.serve("delete_at_engine", delete_handler(database, parts.engine))
 
 
 class _DrainOnSignal:

@@ -20,7 +20,7 @@ PREFIXES = {
 }
 STATUSES = frozenset({"in_progress", "completed", "incomplete"})
 """What an item's column can hold; a status that only some types have stays with what is said."""
-
+TEXT_PARTS = ("input_text", "output_text")
 _encode = msgspec.json.Encoder(order="deterministic").encode
 
 
@@ -144,3 +144,16 @@ def completed_part(part: Any) -> Any:
         empties = {name: part.get(name) or [] for name in ("annotations", "logprobs")}
         return {**part, **empties}
     return part
+
+
+def message_text(body: Item) -> str:
+    """The text of a message's parts, a line each."""
+    parts = body.get("content")
+    if not isinstance(parts, list):
+        return ""
+    texts = [
+        part.get("text")
+        for part in parts
+        if isinstance(part, dict) and part.get("type") in TEXT_PARTS
+    ]
+    return "\n".join(text for text in texts if isinstance(text, str))

@@ -115,10 +115,13 @@ async def previous_turn(conn: Connection, caller: Caller, text: str) -> Turn:
     return turn
 
 
-async def find_conversation(conn: Connection, caller: Caller, text: str) -> StoredConversation:
+async def find_conversation(
+    conn: Connection, caller: Caller, text: str, *, hold: bool = False
+) -> StoredConversation:
+    """With `hold` it is not deleted before the transaction ends. Raises ConversationNotFound."""
     conversation_id = parse_id("conv", text)
     found = conversation_id and await queries.get_conversation(
-        conn, caller.project, ConversationId(conversation_id)
+        conn, caller.project, ConversationId(conversation_id), hold=hold
     )
     if not found or not caller.may_reach(found.user_id):
         raise ConversationNotFound(text)

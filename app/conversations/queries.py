@@ -3,8 +3,16 @@
 from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
+from uuid import UUID
 
-from app.conversations.types import KnownTurn, StoredConversation, StoredItem, Turn
+from app.conversations.types import (
+    Appended,
+    KnownTurn,
+    PathItem,
+    StoredConversation,
+    StoredItem,
+    Turn,
+)
 from app.db.sql import Connection, load
 from app.ids import BranchId, ConversationId, ItemId, KeyId, ProjectId, TurnId, UserId
 
@@ -12,11 +20,31 @@ _sql = load(__file__)
 _get_turn = _sql.rows("get_turn", Turn)
 _find_known_turn = _sql.rows("find_known_turn", KnownTurn)
 _list_path_items = _sql.rows("list_path_items", StoredItem)
+_items_oldest_first = _sql.rows("list_items_oldest_first", StoredItem)
+_items_newest_first = _sql.rows("list_items_newest_first", StoredItem)
+_find_path_item = _sql.rows("find_path_item", PathItem)
 _list_range_items = _sql.rows("list_range_items", StoredItem)
 _list_known_items = _sql.rows("list_known_items", StoredItem)
 _get_item = _sql.rows("get_item", StoredItem)
+_lock_items = _sql.statement("lock_items")
+_get_history_before = _sql.statement("get_history_before")
+_append_turn = _sql.rows("append_turn", Appended)
 _get_conversation = _sql.rows("get_conversation", StoredConversation)
+_hold_conversation = _sql.rows("hold_conversation", StoredConversation)
+_get_conversations = _sql.rows("get_conversations", StoredConversation)
+_newest_first = _sql.rows("list_newest_first", StoredConversation)
+_oldest_first = _sql.rows("list_oldest_first", StoredConversation)
+_everyones_newest_first = _sql.rows("list_everyones_newest_first", StoredConversation)
+_everyones_oldest_first = _sql.rows("list_everyones_oldest_first", StoredConversation)
 _insert_conversation = _sql.statement("insert_conversation")
+_insert_fork = _sql.statement("insert_fork")
+_update_metadata = _sql.statement("update_metadata")
+_set_title = _sql.statement("set_title")
+_keep_made_title = _sql.statement("keep_made_title")
+
+LOWEST_ID = ConversationId(UUID(int=0))
+HIGHEST_ID = ConversationId(UUID(int=2**128 - 1))
+POSITION_MAX = 2**31 - 1
 
 
 async def get_turn(conn: Connection, project: ProjectId, turn_id: TurnId) -> Turn | None:
@@ -46,6 +74,37 @@ async def list_path_items(
     )
 
 
+async def list_page_of_items(
+    conn: Connection,
+    project: ProjectId,
+    branch_id: BranchId,
+    *,
+    until: int,
+    descending: bool,
+    cursor: int | None,
+    most: int,
+) -> list[StoredItem]:
+    """The next ones of a path after the position `cursor`, in the order that is read."""
+    query = _items_newest_first if descending else _items_oldest_first
+    return await query.all(
+        conn,
+        project=project,
+        branch_id=branch_id,
+        until=until,
+        above=-1 if cursor is None or descending else cursor,
+        below=POSITION_MAX if cursor is None or not descending else cursor,
+        most=most,
+    )
+
+
+async def find_path_item(
+    conn: Connection, project: ProjectId, branch_id: BranchId, *, until: int, item_id: ItemId
+) -> PathItem | None:
+    return await _find_path_item.one(
+        conn, project=project, branch_id=branch_id, until=until, item_id=item_id
+    )
+
+
 async def list_range_items(
     conn: Connection, project: ProjectId, branch_id: BranchId, *, from_position: int, until: int
 ) -> list[StoredItem]:
@@ -66,10 +125,61 @@ async def get_item(
     return await _get_item.one(conn, project=project, item_id=item_id, user_id=user_id)
 
 
+async def lock_items(
+    conn: Connection, project: ProjectId, item_ids: Sequence[ItemId]
+) -> list[ItemId]:
+    return await _lock_items.values(conn, project=project, item_ids=item_ids)
+
+
+async def get_history_before(conn: Connection, project: ProjectId, turn_id: TurnId) -> bytes | None:
+    """None of a turn that continues nothing."""
+    found: bytes | None = await _get_history_before.value(conn, project=project, turn_id=turn_id)
+    return found
+
+
+async def append_turn(conn: Connection, values: dict[str, Any]) -> Appended:
+    """`values` has every parameter of the statement; append.py puts them together."""
+    appended = await _append_turn.one(conn, **values)
+    assert appended is not None
+    return appended
+
+
 async def get_conversation(
-    conn: Connection, project: ProjectId, conversation_id: ConversationId
+    conn: Connection, project: ProjectId, conversation_id: ConversationId, *, hold: bool = False
 ) -> StoredConversation | None:
-    return await _get_conversation.one(conn, project=project, conversation_id=conversation_id)
+    """With `hold` it is not deleted before the transaction ends."""
+    query = _hold_conversation if hold else _get_conversation
+    return await query.one(conn, project=project, conversation_id=conversation_id)
+
+
+async def get_conversations(
+    conn: Connection, project: ProjectId, ids: Sequence[ConversationId]
+) -> dict[ConversationId, StoredConversation]:
+    found = await _get_conversations.all(conn, project=project, conversation_ids=ids)
+    return {conversation.conversation_id: conversation for conversation in found}
+
+
+async def list_conversations(
+    conn: Connection,
+    project: ProjectId,
+    user_id: UserId | None,
+    *,
+    descending: bool,
+    cursor: ConversationId | None,
+    most: int,
+) -> list[StoredConversation]:
+    """Of one user, or of everyone where that is None."""
+    values: dict[str, Any] = {
+        "project": project,
+        "above": cursor if cursor and not descending else LOWEST_ID,
+        "below": cursor if cursor and descending else HIGHEST_ID,
+        "most": most,
+    }
+    if user_id is None:
+        query = _everyones_newest_first if descending else _everyones_oldest_first
+        return await query.all(conn, **values)
+    query = _newest_first if descending else _oldest_first
+    return await query.all(conn, **values, user_id=user_id)
 
 
 async def insert_conversation(
@@ -78,6 +188,7 @@ async def insert_conversation(
     conversation_id: ConversationId,
     user_id: UserId,
     *,
+    title: str | None,
     metadata: dict[str, Any],
     created_at: datetime,
 ) -> None:
@@ -86,6 +197,45 @@ async def insert_conversation(
         project=project,
         conversation_id=conversation_id,
         user_id=user_id,
+        title=title,
         metadata=metadata,
         created_at=created_at,
+    )
+
+
+async def insert_fork(conn: Connection, values: dict[str, Any]) -> None:
+    """`values` has every parameter of the statement; fork.py puts them together."""
+    await _insert_fork.run(conn, **values)
+
+
+async def update_metadata(
+    conn: Connection,
+    project: ProjectId,
+    conversation_id: ConversationId,
+    metadata: dict[str, Any],
+) -> None:
+    await _update_metadata.run(
+        conn, project=project, conversation_id=conversation_id, metadata=metadata
+    )
+
+
+async def set_title(
+    conn: Connection, project: ProjectId, conversation_id: ConversationId, title: str | None
+) -> None:
+    await _set_title.run(conn, project=project, conversation_id=conversation_id, title=title)
+
+
+async def keep_made_title(
+    conn: Connection,
+    project: ProjectId,
+    conversation_id: ConversationId,
+    title: str,
+    item_ids: Sequence[ItemId],
+) -> None:
+    await _keep_made_title.run(
+        conn,
+        project=project,
+        conversation_id=conversation_id,
+        title=title,
+        item_ids=item_ids,
     )

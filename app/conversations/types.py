@@ -1,13 +1,17 @@
 """Turns, paths of items, conversations."""
 
 from datetime import datetime
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 import msgspec
+from msgspec import UNSET, Meta, UnsetType
 
 from app.engine.types import Item
 from app.ids import BranchId, ConversationId, ItemId, TurnId, UserId
 from app.web.metadata import Metadata
+
+TITLE_LENGTH_MAX = 200
+Title = Annotated[str, Meta(min_length=1, max_length=TITLE_LENGTH_MAX, pattern=r"^[^\x00]+$")]
 
 
 class Turn(msgspec.Struct, frozen=True):
@@ -43,22 +47,66 @@ class StoredItem(msgspec.Struct, frozen=True):
     body: Item
 
 
+class PathItem(msgspec.Struct, frozen=True):
+    """An item found on a path, and where it lies."""
+
+    item_id: ItemId
+    type: str
+    status: str
+    position: int
+    body: Item
+    branch_id: BranchId
+    turn_id: TurnId
+
+
+class Appended(msgspec.Struct, frozen=True):
+    branch_id: BranchId
+    moved: bool
+    """The conversation's head was where the turn continues it, and is the turn now."""
+
+
 class StoredConversation(msgspec.Struct, frozen=True):
     conversation_id: ConversationId
     user_id: UserId
     head_turn_id: TurnId | None
+    title: str | None
     metadata: dict[str, Any]
     created_at: datetime
+    updated_at: datetime
 
 
 class Conversation(msgspec.Struct, frozen=True, kw_only=True):
-    """OpenAI's object; Unix seconds."""
+    """OpenAI's object, with what people miss in it; Unix seconds."""
 
     id: str
     object: Literal["conversation"] = "conversation"
     created_at: int
     metadata: dict[str, Any]
+    title: str | None
+    updated_at: int
+    user: str | None
 
 
 class CreateConversation(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
+    items: list[Item] | None = None
     metadata: Metadata | None = None
+    title: Title | None = None
+
+
+class UpdateConversation(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
+    """What is left out stays as it is. A title that is taken away is made again in time."""
+
+    metadata: Metadata | UnsetType | None = UNSET
+    title: Title | UnsetType | None = UNSET
+
+
+class CreateItems(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
+    items: list[Item]
+
+
+class ForkConversation(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
+    """After an item, or at the head."""
+
+    item_id: str | None = None
+    metadata: Metadata | None = None
+    title: Title | None = None

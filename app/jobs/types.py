@@ -9,7 +9,7 @@ import msgspec
 
 from app.ids import ProjectId, UserId
 
-Topic = Literal["remember_turn", "embed_memories", "delete_at_engine"]
+Topic = Literal["remember_turn", "embed_memories", "title_conversation", "delete_at_engine"]
 
 
 class Job(msgspec.Struct, frozen=True):

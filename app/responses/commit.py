@@ -10,7 +10,7 @@ import msgspec
 import stamina
 
 from app.cache.types import CachePlan
-from app.conversations.contents import Content, Hasher, NewItem
+from app.conversations.contents import Content, Hasher, NewItem, item_type
 from app.conversations.context import Context, head_of
 from app.conversations.history import extend_history
 from app.conversations.thread import forked
@@ -152,6 +152,8 @@ def _values(turn: FinishedTurn) -> dict[str, Any]:
         "events": None if turn.replayed else pack(turn.frames),
         "recalled": turn.recalled,
         "outbox_id": new_id() if turn.remember else None,
+        "title_job_id": new_id() if _has_answer(turn) else None,
+        "asked_model": turn.call.request.fields.model,
         **_content_values(contents),
         **_item_values(items),
         **_response_values(turn.resource),
@@ -159,6 +161,11 @@ def _values(turn: FinishedTurn) -> dict[str, Any]:
         **_cache_values(turn),
         **_claim_values(turn),
     }
+
+
+def _has_answer(turn: FinishedTurn) -> bool:
+    """Then its conversation can have a title, if it has none yet."""
+    return any(item_type(output.item) == "message" for output in turn.outputs)
 
 
 def _shared_contents(

@@ -62,13 +62,20 @@ WITH advanced AS (
     UPDATE conversations SET head_turn_id = :response_id, updated_at = :created_at
     WHERE project_id = :project AND conversation_id = :conversation_id
       AND head_turn_id IS NOT DISTINCT FROM :parent_turn_id
-    RETURNING conversation_id
+    RETURNING conversation_id, title
 ), begun AS (
     INSERT INTO conversations (
         project_id, conversation_id, user_id, head_turn_id, created_at, updated_at)
     SELECT :project, :conversation_id, :user_id, :response_id, :created_at, :created_at
     WHERE :begins_conversation
-    RETURNING conversation_id
+    RETURNING conversation_id, title
+), untitled AS (
+    INSERT INTO outbox (project_id, outbox_id, topic, user_id, subject_id, payload)
+    SELECT :project, :title_job_id, 'title_conversation', :user_id, named.conversation_id,
+           json_build_object('model', :asked_model::text)
+    FROM (SELECT conversation_id, title FROM moved
+          UNION ALL SELECT conversation_id, title FROM begun) AS named
+    WHERE named.title IS NULL AND :title_job_id::uuid IS NOT NULL
 ), cached AS (
     INSERT INTO cache_entries (
         project_id, user_id, namespace, key, response_id, log_id, model, usage, tags,

@@ -7,7 +7,7 @@ from uuid import UUID
 import msgspec
 import structlog
 
-from app.conversations.contents import canonical
+from app.conversations.contents import canonical, message_text
 from app.conversations.context import Context
 from app.engine.types import Item
 from app.errors import InvalidRequest, Unavailable
@@ -16,7 +16,6 @@ from app.memory.pack import pack
 from app.memory.recall import recall
 from app.memory.types import Asked, Memory, Reach
 from app.responses.parts import Parts
-from app.responses.remember_turn import message_text
 from app.responses.types import CreateRequest, MemoryOptions, RecallOptions
 from app.web.body import convert
 

@@ -2,9 +2,9 @@
 
 from collections.abc import Sequence
 from datetime import datetime
-from typing import Any
 
 from app.conversations import turns
+from app.conversations.contents import message_text
 from app.conversations.types import StoredItem, Turn
 from app.db.database import Database
 from app.db.sql import Connection
@@ -16,7 +16,6 @@ from app.memory.remember import remember
 from app.memory.types import NewMemory, SourceKey
 
 SAID_BY = {"user": "user", "assistant": "assistant"}
-TEXT_PARTS = ("input_text", "output_text")
 
 
 def turn_handler(database: Database, jobs: JobRunner, memory_bytes_max: int) -> Handler:
@@ -77,16 +76,3 @@ def _episode(turn: Turn, at: datetime) -> str:
     """A day of a conversation; where there is none, of the branch that its turns lie on."""
     day = at.date().isoformat()
     return day if turn.conversation_id else f"{day} {id_text('branch', turn.branch_id)}"
-
-
-def message_text(body: dict[str, Any]) -> str:
-    """The text of a message's parts, a line each."""
-    parts = body.get("content")
-    if not isinstance(parts, list):
-        return ""
-    texts = [
-        part.get("text")
-        for part in parts
-        if isinstance(part, dict) and part.get("type") in TEXT_PARTS
-    ]
-    return "\n".join(text for text in texts if isinstance(text, str))

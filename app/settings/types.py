@@ -13,6 +13,10 @@ class GatewaySettings(msgspec.Struct, frozen=True, kw_only=True):
     on_disconnect: Literal["finish", "cancel"] = "finish"
     memory: bool | dict[str, Any] | None = None
     cache: bool | dict[str, Any] | None = None
+    titles: Literal["off", "words", "engine"] = "words"
+    """What makes a conversation's title; `engine` costs a short call a conversation."""
+    title_model: str | None = None
+    """By default the model that the conversation was answered by."""
 
 
 class StoredSetting(msgspec.Struct, frozen=True):

@@ -73,7 +73,13 @@ def page(found: Sequence[Any], query: PageQuery) -> Page:
         shown.reverse()
     return Page(
         data=shown,
-        first_id=shown[0].id if shown else None,
-        last_id=shown[-1].id if shown else None,
+        first_id=_id(shown[0]) if shown else None,
+        last_id=_id(shown[-1]) if shown else None,
         has_more=len(found) > query.limit,
     )
+
+
+def _id(entry: Any) -> str | None:
+    """Items are dicts; all else that is listed is a struct."""
+    found: str | None = entry["id"] if isinstance(entry, dict) else entry.id
+    return found

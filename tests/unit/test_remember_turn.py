@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from app.responses.remember_turn import message_text
+from app.conversations.contents import message_text
 
 
 @pytest.mark.parametrize(
