@@ -33,6 +33,7 @@ class Config(msgspec.Struct, frozen=True, kw_only=True):
     # Database; None means the embedded one
     database_url: str | None = None
     database_owner_url: str | None = None
+    database_direct_url: str | None = None
     database_pool_max: Positive = 10
     database_acquire_timeout_seconds: Seconds = 5.0
     database_statement_timeout_seconds: Seconds = 30.0
@@ -90,6 +91,9 @@ class Config(msgspec.Struct, frozen=True, kw_only=True):
     title_timeout_seconds: Seconds = 10.0
     request_flush_seconds: Seconds = 1.0
     drain_seconds: Seconds = 20.0
+    running_visible_after_seconds: Seconds = 1.0
+    segment_seconds: Seconds = 0.25
+    worker_lease_seconds: Seconds = 10.0
     cache_ttl_seconds: Seconds = 86_400.0
 
     # Background work

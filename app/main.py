@@ -18,6 +18,7 @@ from app.conversations import routes as conversations_routes
 from app.conversations.parts import ConversationParts
 from app.conversations.title import TitleMaker
 from app.db.database import check_role, open_database
+from app.db.signals import open_signals
 from app.docs import routes as docs_routes
 from app.docs.openapi import openapi_config
 from app.embeddings.embedder_process import embedder_socket
@@ -34,7 +35,9 @@ from app.memory import routes as memory_routes
 from app.memory.embed import JOBS_MAX, embed_handler
 from app.processes import DRAIN_SIGNAL
 from app.responses import routes as responses_routes
+from app.responses.abandoned import open_custodian
 from app.responses.flights import Flights
+from app.responses.leases import open_leases
 from app.responses.parts import Keys, Parts
 from app.responses.remember_turn import turn_handler
 from app.responses.run import Runs
@@ -117,6 +120,9 @@ async def _lifespan(app: Litestar, config: Config) -> AsyncIterator[None]:
         open_embedder(socket, config) as embedder,
         open_request_log(database, config) as request_log,
         open_job_runner(database, config) as jobs,
+        open_signals(config.database_direct_url or config.database_url) as signals,
+        open_leases(database, signals, config) as leases,
+        open_custodian(database, leases, vault.derive("contents"), config),
     ):
         await check_role(database)
         runs = Runs(config.running_responses_max)
@@ -132,6 +138,8 @@ async def _lifespan(app: Litestar, config: Config) -> AsyncIterator[None]:
             jobs=jobs,
             request_log=request_log,
             runs=runs,
+            leases=leases,
+            signals=signals,
             flights=Flights(),
             running=Running(),
         )

@@ -1,6 +1,5 @@
 """Putting a finished turn into the one statement that stores it."""
 
-from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID
@@ -15,20 +14,23 @@ from app.conversations.context import Context, head_of
 from app.conversations.history import extend_history
 from app.conversations.thread import forked
 from app.db.database import Database
+from app.db.signals import send
 from app.db.sql import Connection
-from app.errors import Unavailable
+from app.errors import BackstoryError, Unavailable
 from app.ids import ResponseId, new_id
 from app.responses import queries
 from app.responses.complete import OutputItem
 from app.responses.log import pack
 from app.responses.resource import Resource, shown_conversation
-from app.responses.types import Call, EngineCopy
+from app.responses.types import EngineCopy
+from app.usage.types import RequestRecord
+from app.web.idempotency import Claim
+from app.web.principal import Caller
 
 OWN_COLUMNS = frozenset(
     {
         "id", "object", "created_at", "completed_at", "status", "error", "instructions", "model",
-        "output", "previous_response_id", "conversation", "tools", "usage", "store", "background",
-        "recalled",
+        "output", "previous_response_id", "conversation", "tools", "usage", "store", "recalled",
     }
 )  # fmt: skip
 """Fields of a response that have a column or are items; the rest is kept as one document."""
@@ -43,27 +45,53 @@ TRIED_AGAIN = (
     Unavailable,
     asyncpg.ForeignKeyViolationError,
     asyncpg.DeadlockDetectedError,
+    asyncpg.UniqueViolationError,
 )
+
+
+class LeaseLost(BackstoryError):
+    """Another worker took the response over, since this one seemed dead."""
+
+    status = 503
+    code = "response_taken_over"
+
+
+class TurnPlan(msgspec.Struct, kw_only=True):
+    """What is known of a turn before its response has ended."""
+
+    caller: Caller
+    record: RequestRecord
+    response_id: ResponseId
+    context: Context
+    conversation: str | None
+    """As the request named it."""
+    asked_model: str
+    inputs: list[NewItem]
+    recalled: list[UUID]
+    remember: bool
+
+    def packed(self) -> msgspec.Raw:
+        """For the row of a running response, without what came before."""
+        context = msgspec.structs.replace(self.context, items=[])
+        return msgspec.Raw(msgspec.json.encode(msgspec.structs.replace(self, context=context)))
 
 
 class FinishedTurn(msgspec.Struct, kw_only=True):
     """All that a finished response leaves behind."""
 
-    call: Call
-    context: Context
+    plan: TurnPlan
+    claim: Claim | None
     hasher: Hasher
-    response_id: ResponseId
     resource: Resource
-    inputs: list[NewItem]
     outputs: list[OutputItem]
     frames: list[bytes]
     replayed: UUID | None
     """The log of the response that this one was replayed from: it is shared."""
-    recalled: list[UUID]
-    remember: bool
     cache: CachePlan | None
     copy: EngineCopy | None = None
     """What the engine keeps of it."""
+    worker_id: UUID | None = None
+    """Who had it as a running response, where others could see it."""
 
 
 async def commit(database: Database, turn: FinishedTurn, *, retry_seconds: float) -> None:
@@ -71,10 +99,11 @@ async def commit(database: Database, turn: FinishedTurn, *, retry_seconds: float
 
     A commit whose answer was lost may have happened: the next try then meets its own rows. One
     that met the deletion of what it shares brings it along at the next try, its own log too.
+    Raises LeaseLost where another worker has ended it.
     """
     try:  # a retry context costs as much as a query: only where it is needed
         await _commit_once(database, turn)
-    except TRIED_AGAIN:
+    except (*TRIED_AGAIN, LeaseLost):
         await _commit_again(database, turn, retry_seconds)
 
 
@@ -83,15 +112,31 @@ async def _commit_again(database: Database, turn: FinishedTurn, retry_seconds: f
     async for attempt in stamina.retry_context(
         on=TRIED_AGAIN, attempts=None, timeout=retry_seconds, wait_initial=0.1, wait_max=1.0
     ):
-        with attempt, suppress(asyncpg.UniqueViolationError):
-            await _commit_once(database, turn)
+        with attempt:
+            try:
+                await _commit_once(database, turn)
+            except (asyncpg.UniqueViolationError, LeaseLost):
+                await _check_ours(database, turn)
+
+
+async def _check_ours(database: Database, turn: FinishedTurn) -> None:
+    """Whether the rows that are there are of our own commit. Raises LeaseLost."""
+    project = turn.plan.caller.project
+    async with database.tenant(project) as conn:
+        stored = await queries.get_response(conn, project, turn.plan.response_id)
+    if stored is None or (stored.status, stored.error) != (
+        turn.resource["status"],
+        turn.resource["error"],
+    ):
+        raise LeaseLost("Another worker has ended this response.")
 
 
 async def _commit_once(database: Database, turn: FinishedTurn) -> None:
     try:
-        async with database.tenant(turn.call.caller.project) as conn:
+        async with database.tenant(turn.plan.caller.project) as conn:
+            await _end_lease(conn, turn)
             committed = await queries.commit_turn(conn, _values(turn))
-            if turn.context.conversation and not committed.moved:
+            if turn.plan.context.conversation and not committed.moved:
                 raise HeadMoved
             await _keep_copy(conn, turn)
     except HeadMoved:
@@ -99,42 +144,56 @@ async def _commit_once(database: Database, turn: FinishedTurn) -> None:
         raise
 
 
+async def _end_lease(conn: Connection, turn: FinishedTurn) -> None:
+    """First, since it waits for a worker that takes the response over right now. Raises
+    LeaseLost."""
+    if turn.worker_id is None:
+        return
+    plan = turn.plan
+    project = plan.caller.project
+    if not await queries.delete_running(conn, project, plan.response_id, turn.worker_id):
+        raise LeaseLost("This response is no longer this worker's.")
+    await send(conn, plan.response_id)
+
+
 async def _keep_copy(conn: Connection, turn: FinishedTurn) -> None:
     """A turn that found another place meanwhile continues something else than its engine knows."""
     if turn.copy is None:
         return
+    context = turn.plan.context
     await queries.insert_engine_response(
         conn,
-        turn.call.caller.project,
-        turn.response_id,
-        turn.context.user,
+        turn.plan.caller.project,
+        turn.plan.response_id,
+        context.user,
         turn.copy,
         continuable=turn.resource["status"] in ("completed", "incomplete")
-        and turn.context.parent == turn.copy.parent,
+        and context.parent == turn.copy.parent,
     )
 
 
 async def _find_place_again(database: Database, turn: FinishedTurn) -> None:
     """Two turns at once in one conversation: the later one comes after the other. One that
     continued the head by its response, or by sending all again, is a fork now."""
-    conversation = turn.call.request.conversation
-    if conversation is None:
-        turn.context = forked(turn.context)
-        turn.resource["conversation"] = shown_conversation(turn.context.conversation)
+    plan = turn.plan
+    if plan.conversation is None:
+        plan.context = forked(plan.context)
+        turn.resource["conversation"] = shown_conversation(plan.context.conversation)
         return
-    async with database.tenant(turn.call.caller.project) as conn:
-        turn.context = await head_of(conn, turn.call.caller, conversation)
+    async with database.tenant(plan.caller.project) as conn:
+        plan.context = await head_of(conn, plan.caller, plan.conversation)
 
 
 def _values(turn: FinishedTurn) -> dict[str, Any]:
-    items = turn.inputs + [turn.hasher.item(output.item, output.item_id) for output in turn.outputs]
+    plan = turn.plan
+    items = plan.inputs + [turn.hasher.item(output.item, output.item_id) for output in turn.outputs]
     contents = [item.content for item in items]
     instructions, tools = _shared_contents(turn, contents)
-    context = turn.context
+    context = plan.context
     return {
-        "project": turn.call.caller.project,
+        "project": plan.caller.project,
         "user_id": context.user,
-        "response_id": turn.response_id,
+        "response_id": plan.response_id,
         "parent_turn_id": context.parent,
         "previous_response_id": context.parent if turn.resource["previous_response_id"] else None,
         "conversation_id": context.conversation,
@@ -143,17 +202,17 @@ def _values(turn: FinishedTurn) -> dict[str, Any]:
         "branch_id": context.branch,
         "new_branch_id": new_id(),
         "start_position": context.position,
-        "output_position": context.position + len(turn.inputs),
+        "output_position": context.position + len(plan.inputs),
         "end_position": context.position + len(items),
         "history_hash": extend_history(context.history_hash, items),
         "instructions_hash": instructions,
         "tools_hash": tools,
-        "log_id": turn.replayed or turn.response_id,
+        "log_id": turn.replayed or plan.response_id,
         "events": None if turn.replayed else pack(turn.frames),
-        "recalled": turn.recalled,
-        "outbox_id": new_id() if turn.remember else None,
+        "recalled": plan.recalled,
+        "outbox_id": new_id() if plan.remember else None,
         "title_job_id": new_id() if _has_answer(turn) else None,
-        "asked_model": turn.call.request.fields.model,
+        "asked_model": plan.asked_model,
         **_content_values(contents),
         **_item_values(items),
         **_response_values(turn.resource),
@@ -215,7 +274,7 @@ def _response_values(resource: Resource) -> dict[str, Any]:
 
 
 def _request_values(turn: FinishedTurn) -> dict[str, Any]:
-    record = msgspec.structs.asdict(turn.call.record)
+    record = msgspec.structs.asdict(turn.plan.record)
     record["request_created_at"] = record.pop("created_at")
     record["request_model"] = record.pop("model")
     record["http_status"] = record.pop("status")
@@ -242,7 +301,7 @@ def _cache_values(turn: FinishedTurn) -> dict[str, Any]:
 
 def _claim_values(turn: FinishedTurn) -> dict[str, Any]:
     """A failed response is nobody's answer: its key is free for another attempt."""
-    claim = turn.call.claim if turn.resource["status"] != "failed" else None
+    claim = turn.claim if turn.resource["status"] != "failed" else None
     return {
         "principal_id": claim.principal.id if claim else None,
         "key_hash": claim.key_hash if claim else None,

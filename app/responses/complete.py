@@ -45,10 +45,10 @@ class Completer:
     """Takes engine events one by one; `add` gives the frames to send, but for the last one.
 
     The last event is withheld, since nothing may look ended before it is stored: `ended` tells
-    that it came, `last_frame` gives it.
+    that it came, `last_frame` gives it. Events of a log of our `own` keep their items' ids.
     """
 
-    def __init__(self, resource: Resource, asked: dict[str, Any]) -> None:
+    def __init__(self, resource: Resource, asked: dict[str, Any], *, own: bool = False) -> None:
         self.resource = resource
         self.ended = False
         self.engine_response_id: object = None
@@ -56,7 +56,7 @@ class Completer:
         self._asked = asked
         self._began = False
         self._sequence_number = 0
-        self._outputs = Outputs()
+        self._outputs = Outputs(own=own)
 
     def begin(self) -> list[bytes]:
         """The first events, once. One in the background is queued before it is in progress."""

@@ -3,24 +3,21 @@
 import time
 from collections.abc import AsyncGenerator
 from itertools import islice
-from typing import Any
 
 from app.cache import exact
 from app.cache.types import CacheEntry, CachePlan
 from app.engine.types import Event
 from app.errors import OnlyIfCached
 from app.ids import ResponseId, id_text
-from app.responses.commit import FinishedTurn, commit
 from app.responses.complete import ENDS, Completer
+from app.responses.conduct import conduct, flight_key, turn_plan
 from app.responses.log import unpack
-from app.responses.native import copy_of
 from app.responses.parts import Parts
 from app.responses.resource import new_resource
 from app.responses.run import Run
 from app.responses.running import Answer
 from app.responses.survey import Road, survey
-from app.responses.types import Call, EngineCopy
-from app.web.idempotency import held
+from app.responses.types import Call
 
 REPLAYED_AT_ONCE = 1000
 """Events of a stored log that are decoded and sent in one go."""
@@ -32,12 +29,21 @@ async def create(parts: Parts, call: Call) -> Answer:
         road = await survey(parts, call)
         await _look_into_cache(parts, road)
         run = _depart(parts, road)
+        plan = turn_plan(road)
+        if call.request.background:
+            run.begin()
+            await parts.leases.open(run, plan, call.claim)
         call.take_record()
-        task = parts.runs.start(_conduct(parts, road, run))
-    finish = call.request.store and road.settings.on_disconnect == "finish"
-    answer = Answer(run, task, road.headers, finish)
+        task = parts.runs.start(conduct(parts, road, run, plan))
+    answer = Answer(run, task, road.headers, _finishes_alone(road))
     await answer.while_client_waits(run.log.begun(), call.client_left)
     return answer
+
+
+def _finishes_alone(road: Road) -> bool:
+    """Whether it is made to its end when its client leaves."""
+    request = road.call.request
+    return request.background or (request.store and road.settings.on_disconnect == "finish")
 
 
 async def _look_into_cache(parts: Parts, road: Road) -> None:
@@ -57,7 +63,7 @@ async def _find_entry(parts: Parts, road: Road, plan: CachePlan) -> CacheEntry |
     while True:
         landings = parts.flights.landings
         entry = await exact.look_up(parts.database, road.call.caller.project, plan)
-        if entry or not parts.flights.landed_since(_flight_key(road), landings):
+        if entry or not parts.flights.landed_since(flight_key(road), landings):
             return entry
 
 
@@ -90,17 +96,11 @@ def _events(parts: Parts, road: Road) -> AsyncGenerator[list[Event]]:
     if road.cache is None or not road.cache.read:
         return parts.engine.stream(road.engine_request)
     road.flight, leads = parts.flights.join(
-        _flight_key(road), lambda: parts.engine.stream(road.engine_request)
+        flight_key(road), lambda: parts.engine.stream(road.engine_request)
     )
     if not leads:
         road.status = "COALESCED"
     return road.flight.follow()
-
-
-def _flight_key(road: Road) -> tuple[Any, ...]:
-    assert road.cache is not None
-    plan = road.cache
-    return (road.call.caller.project, plan.user, plan.namespace, plan.key)
 
 
 async def _replay(entry: CacheEntry) -> AsyncGenerator[list[Event]]:
@@ -110,56 +110,3 @@ async def _replay(entry: CacheEntry) -> AsyncGenerator[list[Event]]:
         if batch[-1]["type"] in ENDS:
             batch[-1]["response"] = {"usage": entry.usage, "model": entry.model}
         yield batch
-
-
-async def _conduct(parts: Parts, road: Road, run: Run) -> None:
-    """The flight lands when its output is stored, or failed: from then on it can be found."""
-    try:
-        async with held(parts.database, road.call.claim):
-            await run.execute(lambda: _store(parts, road, run))
-    finally:
-        if road.flight and road.status != "COALESCED":
-            parts.flights.land(_flight_key(road), road.flight)
-        if not run.stored:
-            road.call.record.response_id = None
-            parts.request_log.add(road.call.record)
-
-
-async def _store(parts: Parts, road: Road, run: Run) -> None:
-    """Raises Unavailable where the turn could not be made durable."""
-    if not road.call.request.store:
-        return
-    outputs = run.completer.output_items()
-    turn = FinishedTurn(
-        call=road.call,
-        context=road.context,
-        hasher=road.hasher,
-        response_id=road.response_id,
-        resource=run.resource,
-        inputs=road.inputs,
-        outputs=outputs,
-        frames=[*run.log.entries, run.completer.last_frame()],
-        replayed=road.entry.log_id if road.entry else None,
-        recalled=road.recollection.memory_ids,
-        remember=road.memory.remember,
-        cache=road.cache if road.status == "MISS" else None,
-        copy=_engine_copy(parts, road, run, len(outputs)),
-    )
-    await commit(parts.database, turn, retry_seconds=parts.config.commit_retry_seconds)
-    run.stored = True
-    if road.memory.remember:
-        parts.jobs.wake("remember_turn")
-
-
-def _engine_copy(parts: Parts, road: Road, run: Run, outputs: int) -> EngineCopy | None:
-    """Where the engine was asked for this response itself."""
-    if road.status not in (None, "MISS"):
-        return None
-    return copy_of(
-        parts.engine.address,
-        run.completer.engine_response_id,
-        road.context,
-        road.engine_request,
-        road.inputs,
-        outputs,
-    )

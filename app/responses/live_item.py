@@ -102,8 +102,8 @@ class LiveItem:
         *("named", "texts", "type"),
     )
 
-    def __init__(self, type_: str, *, named: bool) -> None:
-        self.item_id = ItemId(new_id())
+    def __init__(self, type_: str, *, named: bool, item_id: ItemId | None = None) -> None:
+        self.item_id = item_id or ItemId(new_id())
         self.id_text = item_id_text(self.item_id, type_)
         self.type = type_
         self.index: int | None = None

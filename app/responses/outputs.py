@@ -9,7 +9,7 @@ come, since clients find them by number.
 from collections.abc import Callable
 from typing import Any
 
-from app.conversations.contents import item_type
+from app.conversations.contents import item_type, parse_item_id
 from app.engine.types import Event, Item
 from app.responses.live_item import (
     CALLS,
@@ -34,9 +34,13 @@ RENAMED = {
 
 
 class Outputs:
-    """`feed` takes an engine's event, `end` its last one; both give the events to send."""
+    """`feed` takes an engine's event, `end` its last one; both give the events to send.
 
-    def __init__(self) -> None:
+    Where they are a log of our `own`, items keep the ids that they were given there.
+    """
+
+    def __init__(self, *, own: bool = False) -> None:
+        self._own = own
         self.items: list[LiveItem] = []
         self._known: list[LiveItem] = []
         self._by_id: dict[Any, LiveItem] = {}
@@ -233,9 +237,11 @@ class Outputs:
     # Making
 
     def _new(self, said: Item, event: Event | None = None) -> LiveItem:
-        item = LiveItem(item_type(said), named=bool(said.get("id")))
+        given = said.get("id")
+        kept = parse_item_id(given) if self._own and given else None
+        item = LiveItem(item_type(said), named=bool(given), item_id=kept)
         self._known.append(item)
-        self._remember(item, said.get("id"), (event or {}).get("output_index"))
+        self._remember(item, given, (event or {}).get("output_index"))
         return item
 
     def _begun(self, event: Event, kind: Kind) -> LiveItem:

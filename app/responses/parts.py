@@ -4,11 +4,13 @@ import msgspec
 
 from app.config import Config
 from app.db.database import Database
+from app.db.signals import Signals
 from app.embeddings.types import Embedder
 from app.engine.types import Engine
 from app.identity.users import Users
 from app.jobs.runner import JobRunner
 from app.responses.flights import Flights
+from app.responses.leases import Leases
 from app.responses.run import Runs
 from app.responses.running import Running
 from app.settings.read import SettingsReader
@@ -34,5 +36,7 @@ class Parts(msgspec.Struct, frozen=True):
     jobs: JobRunner
     request_log: RequestLog
     runs: Runs
+    leases: Leases
+    signals: Signals
     flights: Flights
     running: Running

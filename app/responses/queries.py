@@ -1,5 +1,7 @@
 """Typed access to queries.sql."""
 
+from collections.abc import Sequence
+from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
@@ -7,7 +9,18 @@ import msgspec
 
 from app.db.sql import Connection, load
 from app.ids import BranchId, ProjectId, ResponseId, TurnId, UserId
-from app.responses.types import EngineCopy, EngineHead, StoredLog, StoredResponse
+from app.responses.types import (
+    Abandoned,
+    EngineCopy,
+    EngineHead,
+    Lease,
+    NewSegment,
+    RunningResponse,
+    Segment,
+    StoredLog,
+    StoredResponse,
+)
+from app.web.idempotency import Claim
 
 
 class Committed(msgspec.Struct, frozen=True):
@@ -22,6 +35,19 @@ _get_response = _sql.rows("get_response", StoredResponse)
 _get_log = _sql.rows("get_log", StoredLog)
 _insert_engine_response = _sql.statement("insert_engine_response")
 _find_engine_head = _sql.rows("find_engine_head", EngineHead)
+_insert_running = _sql.statement("insert_running")
+_insert_segments = _sql.statement("insert_segments")
+_list_leases = _sql.rows("list_leases", Lease)
+_get_running = _sql.rows("get_running", RunningResponse)
+_list_segments = _sql.rows("list_segments", Segment)
+_request_cancel = _sql.statement("request_cancel")
+_delete_running = _sql.statement("delete_running")
+_abandon_running = _sql.statement("abandon_running")
+_answer_claim = _sql.statement("answer_claim")
+_renew_worker = _sql.statement("renew_worker")
+_delete_worker = _sql.statement("delete_worker")
+_delete_dead_workers = _sql.statement("delete_dead_workers")
+_claim_abandoned = _sql.rows("claim_abandoned", Abandoned)
 
 
 async def commit_turn(conn: Connection, values: dict[str, Any]) -> Committed:
@@ -75,3 +101,93 @@ async def find_engine_head(
     return await _find_engine_head.one(
         conn, project=project, response_id=turn_id, branch_id=branch_id, position=position
     )
+
+
+async def insert_running(
+    conn: Connection, project: ProjectId, running: Sequence[RunningResponse]
+) -> None:
+    """All of one worker."""
+    await _insert_running.run(
+        conn,
+        project=project,
+        worker_id=running[0].worker_id,
+        response_ids=[row.response_id for row in running],
+        user_ids=[row.user_id for row in running],
+        resources=[row.resource for row in running],
+        plans=[row.plan for row in running],
+    )
+
+
+async def insert_segments(
+    conn: Connection, project: ProjectId, worker_id: UUID, segments: Sequence[NewSegment]
+) -> None:
+    await _insert_segments.run(
+        conn,
+        project=project,
+        worker_id=worker_id,
+        response_ids=[segment.response_id for segment in segments],
+        numbers=[segment.number for segment in segments],
+        segments=[segment.events for segment in segments],
+    )
+
+
+async def list_leases(
+    conn: Connection, project: ProjectId, worker_id: UUID, response_ids: Sequence[ResponseId]
+) -> list[Lease]:
+    return await _list_leases.all(
+        conn, project=project, worker_id=worker_id, response_ids=response_ids
+    )
+
+
+async def get_running(
+    conn: Connection, project: ProjectId, response_id: ResponseId
+) -> RunningResponse | None:
+    return await _get_running.one(conn, project=project, response_id=response_id)
+
+
+async def list_segments(
+    conn: Connection, project: ProjectId, response_id: ResponseId, from_number: int
+) -> list[Segment]:
+    return await _list_segments.all(
+        conn, project=project, response_id=response_id, from_number=from_number
+    )
+
+
+async def request_cancel(conn: Connection, project: ProjectId, response_id: ResponseId) -> None:
+    await _request_cancel.run(conn, project=project, response_id=response_id)
+
+
+async def delete_running(
+    conn: Connection, project: ProjectId, response_id: ResponseId, worker_id: UUID
+) -> bool:
+    """Whether it was this worker's still."""
+    touched = await _delete_running.run(
+        conn, project=project, response_id=response_id, worker_id=worker_id
+    )
+    return touched == 1
+
+
+async def abandon_running(
+    conn: Connection, project: ProjectId, response_id: ResponseId, worker_id: UUID
+) -> None:
+    await _abandon_running.run(conn, project=project, response_id=response_id, worker_id=worker_id)
+
+
+async def answer_claim(conn: Connection, claim: Claim, response_id: ResponseId) -> None:
+    await _answer_claim.run(conn, **claim.where, claim_id=claim.claim_id, response_id=response_id)
+
+
+async def renew_worker(conn: Connection, worker_id: UUID, lease_seconds: float) -> None:
+    await _renew_worker.run(conn, worker_id=worker_id, lease=timedelta(seconds=lease_seconds))
+
+
+async def delete_worker(conn: Connection, worker_id: UUID) -> None:
+    await _delete_worker.run(conn, worker_id=worker_id)
+
+
+async def delete_dead_workers(conn: Connection) -> None:
+    await _delete_dead_workers.run(conn)
+
+
+async def claim_abandoned(conn: Connection, worker_id: UUID, most: int) -> list[Abandoned]:
+    return await _claim_abandoned.all(conn, worker_id=worker_id, most=most)

@@ -141,3 +141,82 @@ SELECT e.engine, e.engine_response_id, e.items
 FROM engine_responses e
 JOIN branches b ON b.project_id = :project AND b.branch_id = :branch_id AND b.tip = :position
 WHERE e.project_id = :project AND e.response_id = :response_id AND e.continuable;
+
+-- name: insert_running!
+-- Makes responses known to all workers that are still being made; those that are known stay.
+INSERT INTO running_responses (
+    project_id, response_id, user_id, worker_id, created_at, resource, plan)
+SELECT :project, given.response_id, given.user_id, :worker_id, now(), given.resource, given.plan
+FROM unnest(:response_ids::uuid[], :user_ids::uuid[], :resources::json[], :plans::json[])
+    AS given (response_id, user_id, resource, plan)
+ON CONFLICT DO NOTHING;
+
+-- name: insert_segments!
+-- The next events of running responses that are still this worker's; again, and more of them,
+-- where the answer to the first try was lost.
+INSERT INTO event_segments (project_id, response_id, number, user_id, events)
+SELECT :project, given.response_id, given.number, r.user_id, given.events
+FROM unnest(:response_ids::uuid[], :numbers::integer[], :segments::bytea[])
+    AS given (response_id, number, events)
+JOIN running_responses r ON r.project_id = :project AND r.response_id = given.response_id
+WHERE r.worker_id = :worker_id
+ON CONFLICT (project_id, response_id, number) DO UPDATE SET events = excluded.events;
+
+-- name: list_leases
+-- Which of these responses this worker still has, and whether their end is asked for.
+SELECT response_id, cancel_requested_at IS NOT NULL AS cancelled
+FROM running_responses
+WHERE project_id = :project AND response_id = ANY(:response_ids) AND worker_id = :worker_id;
+
+-- name: get_running^
+-- A response that is still being made.
+SELECT response_id, user_id, worker_id, resource, plan,
+       cancel_requested_at IS NOT NULL AS cancelled
+FROM running_responses
+WHERE project_id = :project AND response_id = :response_id;
+
+-- name: list_segments
+-- The events of a running response from a segment on.
+SELECT number, events
+FROM event_segments
+WHERE project_id = :project AND response_id = :response_id AND number >= :from_number
+ORDER BY number;
+
+-- name: request_cancel!
+-- Asks whoever makes a response to end it; once asked is asked.
+UPDATE running_responses SET cancel_requested_at = coalesce(cancel_requested_at, now())
+WHERE project_id = :project AND response_id = :response_id;
+
+-- name: delete_running!
+-- The response ends here, if it is still this worker's.
+DELETE FROM running_responses
+WHERE project_id = :project AND response_id = :response_id AND worker_id = :worker_id;
+
+-- name: abandon_running!
+-- Nobody makes this response any more: whoever comes first ends it.
+UPDATE running_responses SET worker_id = '00000000-0000-0000-0000-000000000000'
+WHERE project_id = :project AND response_id = :response_id AND worker_id = :worker_id;
+
+-- name: answer_claim!
+-- A response that runs on is the answer to its idempotency key at once.
+UPDATE idempotency_keys SET response_id = :response_id
+WHERE project_id = :project AND principal_id = :principal_id AND key_hash = :key_hash
+  AND claim_id = :claim_id;
+
+-- name: renew_worker!
+-- This worker lives.
+INSERT INTO workers (worker_id, lease_until)
+VALUES (:worker_id, clock_timestamp() + :lease)
+ON CONFLICT (worker_id) DO UPDATE SET lease_until = excluded.lease_until;
+
+-- name: delete_worker!
+-- This worker has ended: what it left may be taken over at once.
+DELETE FROM workers WHERE worker_id = :worker_id;
+
+-- name: delete_dead_workers!
+-- Workers that died long ago.
+DELETE FROM workers WHERE lease_until < clock_timestamp() - interval '1 hour';
+
+-- name: claim_abandoned
+-- Takes over responses of all projects whose workers died.
+SELECT project_id, response_id FROM claim_abandoned_responses(:worker_id, :most);

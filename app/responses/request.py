@@ -65,11 +65,11 @@ def _take_headers(document: dict[str, Any], headers: Mapping[str, str]) -> None:
 
 
 def _check_combination(fields: ResponseFields) -> None:
-    if fields.background:
+    if fields.background and fields.store is False:
         raise InvalidRequest(
-            "Background responses are not supported yet.",
+            "'background' needs 'store': its answer is read from the store.",
             param="background",
-            code="unsupported_parameter",
+            code="invalid_value",
         )
 
 

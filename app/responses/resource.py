@@ -49,7 +49,7 @@ def new_resource(
         "created_at": created_at,
         "completed_at": None,
         "status": "in_progress",
-        "background": False,
+        "background": request.background,
         "error": None,
         "incomplete_details": None,
         "instructions": request.fields.instructions,

@@ -35,6 +35,9 @@ AS_BEGUN: Resource = {
 RESENT_ITEMS_MAX = 20_000
 """Listed at most of what a client sent again."""
 
+WORKER_LOST = "worker_lost"
+"""The code of an error that a response has where its worker died."""
+
 
 class ShownItem(msgspec.Struct):
     """An item in a list: the list goes by its id, the client gets the whole of it."""
@@ -98,21 +101,25 @@ def page_of(items: list[dict[str, Any]], paging: PageQuery) -> Page:
 
 
 async def replay(database: Database, caller: Caller, text: str, after: int = -1) -> Iterator[bytes]:
-    """The frames of a stored response whose number is above `after`. Raises NotFound."""
+    """The frames of a stored response whose number is above `after`. Raises NotFound.
+
+    Where a worker died, its client may have had events that nobody kept: it gets the end anyway.
+    """
     async with database.tenant(caller.project) as conn:
         stored = await find_response(conn, caller, text)
         outputs = await _outputs(conn, caller, stored)
         packed = await queries.get_log(conn, caller.project, stored.response_id)
     assert packed is not None
     resource = _resource(stored, outputs)
+    lost = bool(stored.error and stored.error["code"] == WORKER_LOST)
     return (
-        frame(event["type"], msgspec.json.encode(_refilled(event, resource)))
+        frame(event["type"], msgspec.json.encode(refilled(event, resource)))
         for event in unpack(packed)
-        if event["sequence_number"] > after
+        if event["sequence_number"] > after or (lost and event["type"] in ENDS)
     )
 
 
-def _refilled(event: Event, resource: Resource) -> Event:
+def refilled(event: Event, resource: Resource) -> Event:
     """A kept event with what was left out of it: the response, and this response's item ids."""
     if event["type"] in BEGINNINGS:
         return {

@@ -1,6 +1,6 @@
 """/v1/responses and /v1/models: OpenAI's own surface."""
 
-from collections.abc import AsyncGenerator, Iterable, Iterator
+from collections.abc import AsyncGenerator
 from contextlib import aclosing
 from typing import Any
 
@@ -17,6 +17,8 @@ from app.errors import NotFound
 from app.identity.users import Users
 from app.responses import retrieve
 from app.responses.arrival import call_of
+from app.responses.cancel import cancel
+from app.responses.follow import follow, get_any
 from app.responses.idempotent import create_once
 from app.responses.parts import Parts
 from app.responses.request import read_request, starting_after
@@ -25,7 +27,7 @@ from app.responses.types import Call, ResponseFields
 from app.web.body import takes
 from app.web.frames import DONE, HEADERS
 from app.web.pages import Page, page_query
-from app.web.principal import Access, Scope, guarded
+from app.web.principal import Access, Caller, Scope, guarded
 
 ENGINE = guarded(Access.KEY, Scope.ENGINE)
 JSON = "application/json"
@@ -43,6 +45,8 @@ async def create_response(
         return await _stored_answer(parts, call, answer)
     if asked.stream:
         return Stream(_frames(answer), headers={**HEADERS, **answer.headers})
+    if asked.background:
+        return _json({**answer.run.as_begun, "status": "queued"}, answer.headers)
     return await _whole(answer, call)
 
 
@@ -69,13 +73,18 @@ async def _frames(answer: Answer) -> AsyncGenerator[bytes]:
 
 async def _stored_answer(parts: Parts, call: Call, response_id: str) -> Response[Any]:
     if call.request.stream:
-        frames = await retrieve.replay(parts.database, call.caller, response_id)
-        return Stream(_replayed(frames), headers=HEADERS)
-    return _json(await retrieve.get_response(parts.database, call.caller, response_id), {})
+        return await _followed(parts, call.caller, response_id, -1)
+    return _json(await get_any(parts, call.caller, response_id), {})
 
 
-def _replayed(frames: Iterable[bytes]) -> Iterator[bytes]:
-    yield from frames
+async def _followed(parts: Parts, caller: Caller, response_id: str, after: int) -> Stream:
+    return Stream(_to_the_end(await follow(parts, caller, response_id, after)), headers=HEADERS)
+
+
+async def _to_the_end(frames: AsyncGenerator[bytes]) -> AsyncGenerator[bytes]:
+    async with aclosing(frames):
+        async for piece in frames:
+            yield piece
     yield DONE
 
 
@@ -87,17 +96,25 @@ def _json(value: Any, headers: dict[str, str]) -> Response[bytes]:
 async def get_response(
     request: Request[Any, Any, Any],
     response_id: FromPath[str],
-    database: NamedDependency[Database],
-    users: NamedDependency[Users],
+    parts: NamedDependency[Parts],
 ) -> Response[Any]:
-    """With `stream=true` its events, as they were sent, after `starting_after`."""
-    caller = await users.caller_of(request)
+    """With `stream=true` its events, as they are or were sent, after `starting_after`."""
+    caller = await parts.users.caller_of(request)
     query = request.query_params
     if query.get("stream") != "true":
-        return _json(await retrieve.get_response(database, caller, response_id), {})
+        return _json(await get_any(parts, caller, response_id), {})
     after = starting_after(query.get("starting_after"))
-    frames = await retrieve.replay(database, caller, response_id, after)
-    return Stream(_replayed(frames), headers=HEADERS)
+    return await _followed(parts, caller, response_id, after)
+
+
+@post("/v1/responses/{response_id:str}/cancel", opt=ENGINE, status_code=200)
+async def cancel_response(
+    request: Request[Any, Any, Any],
+    response_id: FromPath[str],
+    parts: NamedDependency[Parts],
+) -> Response[Any]:
+    caller = await parts.users.caller_of(request)
+    return _json(await cancel(parts, caller, response_id), {})
 
 
 @get("/v1/responses/{response_id:str}/input_items", opt=ENGINE)
@@ -132,4 +149,4 @@ def _model(model: EngineModel) -> dict[str, Any]:
     return {"object": "model", **msgspec.structs.asdict(model)}
 
 
-ROUTES = [create_response, get_response, list_input_items, list_models, get_model]
+ROUTES = [create_response, get_response, cancel_response, list_input_items, list_models, get_model]

@@ -11,6 +11,7 @@ import structlog
 
 from app.engine.types import Event
 from app.errors import BackstoryError, EngineBroken, EngineError, TooManyRequests, Unavailable
+from app.ids import ResponseId
 from app.responses.complete import BEGINNINGS, Completer
 from app.responses.live import Log
 from app.responses.resource import Resource
@@ -39,11 +40,24 @@ class Run:
         self.log: Log[bytes] = Log()
         self.error: BackstoryError | None = None
         self.stored = False
+        self.as_begun: Resource = {**completer.resource}
         self._batches = batches
+        self._reading: asyncio.Task[Any] | None = None
+        self._cancelled = False
 
     @property
     def resource(self) -> Resource:
         return self.completer.resource
+
+    def begin(self) -> None:
+        """Begins before the engine does: what runs in the background has begun when it is asked."""
+        self.log.append(*self.completer.begin())
+
+    def cancel(self) -> None:
+        """Ends it with what has come; what has ended stays as it ended."""
+        if self._reading:
+            self._cancelled = True
+            self._reading.cancel()
 
     async def execute(self, keep: Keep) -> None:
         """Never raises: what goes wrong ends the log, or is its error where nothing had begun."""
@@ -61,6 +75,7 @@ class Run:
 
     async def _read_engine(self) -> None:
         """Raises where the engine failed before it began; later failures end the response."""
+        self._reading = asyncio.current_task()
         try:
             async with aclosing(self._batches) as batches:
                 async for batch in batches:
@@ -70,6 +85,15 @@ class Run:
         except EngineError as error:
             self._break_off(error)
         except asyncio.CancelledError:
+            self._stop()
+        finally:
+            self._reading = None
+
+    def _stop(self) -> None:
+        if self._cancelled and self.log.entries:
+            self.log.append(*self.completer.cancel())
+            self.call.record.error_code = "response_cancelled"
+        else:
             self._break_off(Stopped("The response was stopped before its end."))
 
     def _take(self, batch: list[Event]) -> None:
@@ -162,6 +186,7 @@ class Runs:
     def __init__(self, most: int) -> None:
         self._most = most
         self._tasks: set[asyncio.Task[None]] = set()
+        self._stored: dict[ResponseId, Run] = {}
         self._places = 0
 
     @property
@@ -180,6 +205,18 @@ class Runs:
             yield
         finally:
             self._places -= 1
+
+    @contextmanager
+    def found(self, response_id: ResponseId, run: Run) -> Iterator[None]:
+        """While it is made, a response can be found here by its id."""
+        self._stored[response_id] = run
+        try:
+            yield
+        finally:
+            del self._stored[response_id]
+
+    def find(self, response_id: ResponseId) -> Run | None:
+        return self._stored.get(response_id)
 
     def start(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
         task = asyncio.create_task(work)

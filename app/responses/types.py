@@ -10,7 +10,7 @@ from msgspec import Meta
 
 from app.cache.types import CacheControl
 from app.engine.types import Item
-from app.ids import ConversationId, ResponseId, TurnId, UserId
+from app.ids import ConversationId, ProjectId, ResponseId, TurnId, UserId
 from app.usage.types import RequestRecord
 from app.web.idempotency import Claim
 from app.web.metadata import Metadata
@@ -89,6 +89,10 @@ class CreateRequest(msgspec.Struct, kw_only=True):
     def stream(self) -> bool:
         return self.fields.stream is True
 
+    @property
+    def background(self) -> bool:
+        return self.fields.background is True
+
 
 ClientLeft = Callable[[], Awaitable[None]]
 
@@ -158,6 +162,42 @@ class StoredResponse(msgspec.Struct, frozen=True):
 
 class StoredLog(msgspec.Struct, frozen=True):
     events: bytes
+
+
+class RunningResponse(msgspec.Struct, frozen=True):
+    """One that is still being made, as every worker sees it."""
+
+    response_id: ResponseId
+    user_id: UserId
+    worker_id: UUID
+    resource: Any
+    """As it began."""
+    plan: Any
+    """A commit.Plan: what its turn is made of, should its worker die."""
+    cancelled: bool = False
+
+
+class Lease(msgspec.Struct, frozen=True):
+    response_id: ResponseId
+    cancelled: bool
+
+
+class NewSegment(msgspec.Struct, frozen=True):
+    response_id: ResponseId
+    number: int
+    events: bytes
+
+
+class Segment(msgspec.Struct, frozen=True):
+    """Events of a running response that were written together, packed as in log.py."""
+
+    number: int
+    events: bytes
+
+
+class Abandoned(msgspec.Struct, frozen=True):
+    project_id: ProjectId
+    response_id: ResponseId
 
 
 class DeletedResponse(msgspec.Struct, frozen=True, kw_only=True):

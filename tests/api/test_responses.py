@@ -533,11 +533,10 @@ async def test_a_client_that_leaves_does_not_lose_the_turn(
 
     async def stored() -> Json | None:
         reply = await api.get(f"/v1/responses/{response_id}")
-        return reply.body if reply.status == 200 else None
+        return reply.body if reply.body.get("status") == "completed" else None
 
     body = await eventually(stored)
     assert body
-    assert body["status"] == "completed"
     assert len(text_of(body).split()) == 40
     assert not heard(shared_engine, said)[0].client_left
 

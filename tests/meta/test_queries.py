@@ -30,6 +30,10 @@ WITHOUT_PROJECT = {
     "insert_requests": "each row names its project",
     "find_model": "models are the same for all projects",
     "insert_model": "models are the same for all projects",
+    "renew_worker": "workers serve all projects",
+    "delete_worker": "workers serve all projects",
+    "delete_dead_workers": "workers serve all projects",
+    "claim_abandoned": "a reviewed function takes over what dead workers left, of all projects",
 }
 """Queries that are about no project, each with its reason."""
 
@@ -37,6 +41,7 @@ WHOLE_PROJECT_READ = {
     "list_scopes": "one row a user that has memories, for recall by everyone",
     "list_failed_jobs": "a partial index holds failed jobs only",
     "retry_failed_jobs": "a partial index holds failed jobs only",
+    "delete_dead_workers": "one row a worker",
 }
 """Queries that may read all that a project has, each with its reason."""
 

@@ -1,0 +1,49 @@
+"""Ending a response before its end, wherever it is made."""
+
+import asyncio
+
+from app.db.signals import send, wait
+from app.errors import Unavailable
+from app.ids import ProjectId
+from app.responses import queries
+from app.responses.follow import find_here, find_running
+from app.responses.parts import Parts
+from app.responses.resource import Resource
+from app.responses.retrieve import get_response
+from app.responses.types import RunningResponse
+from app.web.principal import Caller
+
+LOOK_AGAIN_SECONDS = 0.5
+MARGIN_SECONDS = 10.0
+"""Beyond the lease of a worker that may have died: for another to end its responses."""
+
+
+async def cancel(parts: Parts, caller: Caller, text: str) -> Resource:
+    """The response as it ended: what had ended before stays as it was. Raises NotFound, or
+    Unavailable where its worker can't be reached in time."""
+    deadline = asyncio.get_running_loop().time() + parts.config.worker_lease_seconds
+    while not await _end(parts, caller, text):
+        if asyncio.get_running_loop().time() > deadline + MARGIN_SECONDS:
+            raise Unavailable("The response is being cancelled, which takes longer than it should.")
+    return await get_response(parts.database, caller, text)
+
+
+async def _end(parts: Parts, caller: Caller, text: str) -> bool:
+    """Whether it has ended, or never was."""
+    if run := find_here(parts, caller, text):
+        run.cancel()
+        await run.log.ended()
+        await asyncio.sleep(0)  # its row is let go of right after
+    running = await find_running(parts, caller, text)
+    if running is None:
+        return True
+    await _ask(parts, caller.project, running)
+    return False
+
+
+async def _ask(parts: Parts, project: ProjectId, running: RunningResponse) -> None:
+    async with parts.signals.about(running.response_id) as changed:
+        async with parts.database.tenant(project) as conn:
+            await queries.request_cancel(conn, project, running.response_id)
+            await send(conn, running.worker_id)
+        await wait(changed, LOOK_AGAIN_SECONDS)

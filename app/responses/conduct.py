@@ -1,0 +1,99 @@
+"""A response from its beginning to its place in the store."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from app.responses.commit import FinishedTurn, TurnPlan, commit
+from app.responses.native import copy_of
+from app.responses.parts import Parts
+from app.responses.run import Run
+from app.responses.survey import Road
+from app.responses.types import EngineCopy
+from app.web.idempotency import held
+
+
+def turn_plan(road: Road) -> TurnPlan:
+    return TurnPlan(
+        caller=road.call.caller,
+        record=road.call.record,
+        response_id=road.response_id,
+        context=road.context,
+        conversation=road.call.request.conversation,
+        asked_model=road.call.request.fields.model,
+        inputs=road.inputs,
+        recalled=road.recollection.memory_ids,
+        remember=road.memory.remember,
+    )
+
+
+def flight_key(road: Road) -> tuple[Any, ...]:
+    assert road.cache is not None
+    plan = road.cache
+    return (road.call.caller.project, plan.user, plan.namespace, plan.key)
+
+
+async def conduct(parts: Parts, road: Road, run: Run, plan: TurnPlan) -> None:
+    """The flight lands when its output is stored, or failed: from then on it can be found."""
+    try:
+        with _in_sight(parts, road, run, plan):
+            async with held(parts.database, road.call.claim):
+                await run.execute(lambda: _store(parts, road, run, plan))
+    finally:
+        if road.flight and road.status != "COALESCED":
+            parts.flights.land(flight_key(road), road.flight)
+        if not run.stored:
+            road.call.record.response_id = None
+            parts.request_log.add(road.call.record)
+
+
+@contextmanager
+def _in_sight(parts: Parts, road: Road, run: Run, plan: TurnPlan) -> Iterator[None]:
+    """What will be stored can be followed and cancelled while it is made."""
+    if not road.call.request.store:
+        yield
+        return
+    parts.leases.watch(run, plan)
+    try:
+        with parts.runs.found(plan.response_id, run):
+            yield
+    finally:
+        parts.leases.leave(plan.response_id, stored=run.stored)
+
+
+async def _store(parts: Parts, road: Road, run: Run, plan: TurnPlan) -> None:
+    """Raises Unavailable where the turn could not be made durable."""
+    if not road.call.request.store:
+        return
+    visible = await parts.leases.close(plan.response_id)
+    outputs = run.completer.output_items()
+    turn = FinishedTurn(
+        plan=plan,
+        claim=road.call.claim,
+        hasher=road.hasher,
+        resource=run.resource,
+        outputs=outputs,
+        frames=[*run.log.entries, run.completer.last_frame()],
+        replayed=road.entry.log_id if road.entry else None,
+        cache=road.cache if road.status == "MISS" else None,
+        copy=_engine_copy(parts, road, run, len(outputs)),
+        worker_id=parts.leases.worker_id if visible else None,
+    )
+    await commit(parts.database, turn, retry_seconds=parts.config.commit_retry_seconds)
+    run.stored = True
+    if plan.remember:
+        parts.jobs.wake("remember_turn")
+
+
+def _engine_copy(parts: Parts, road: Road, run: Run, outputs: int) -> EngineCopy | None:
+    """Where the engine was asked for this response itself."""
+    if road.status not in (None, "MISS"):
+        return None
+    return copy_of(
+        parts.engine.address,
+        run.completer.engine_response_id,
+        road.context,
+        road.engine_request,
+        road.inputs,
+        outputs,
+    )

@@ -1,0 +1,208 @@
+"""Responses that other workers can see while they are made here.
+
+One that runs on in the background, or still runs after a while, gets a row, and its events are
+written beside it in segments: any worker can follow it, ask for its end, or end it where this
+worker dies. All of a worker's are written together, a few times a second.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator, Iterable
+from contextlib import asynccontextmanager
+from itertools import groupby
+from uuid import UUID
+
+import msgspec
+import structlog
+
+from app.config import Config
+from app.db.database import Database
+from app.db.signals import Signals, send, wait
+from app.db.sql import Connection
+from app.errors import Unavailable
+from app.ids import ProjectId, ResponseId, new_id
+from app.responses import queries
+from app.responses.commit import TurnPlan
+from app.responses.log import pack
+from app.responses.run import Run
+from app.responses.types import NewSegment, RunningResponse
+from app.web.idempotency import Claim
+
+log = structlog.get_logger()
+
+
+class Leased:
+    """A stored response being made here: what of it is written, and where it stands."""
+
+    def __init__(self, run: Run, plan: TurnPlan) -> None:
+        self.run = run
+        self.plan = plan
+        self.begun = asyncio.get_running_loop().time()
+        self.tried = False
+        """It may have a row: the database can go away at the wrong moment."""
+        self.visible = False
+        self.closed = False
+        self.frames = 0
+        self.segments = 0
+
+    @property
+    def project(self) -> ProjectId:
+        return self.plan.caller.project
+
+    def row(self, worker_id: UUID) -> RunningResponse:
+        return RunningResponse(
+            response_id=self.plan.response_id,
+            user_id=self.plan.context.user,
+            worker_id=worker_id,
+            resource=msgspec.Raw(msgspec.json.encode(self.run.as_begun)),
+            plan=self.plan.packed(),
+        )
+
+    def next_segment(self) -> NewSegment | None:
+        frames = self.run.log.entries[self.frames :]
+        if not frames:
+            return None
+        return NewSegment(self.plan.response_id, self.segments, pack(frames))
+
+
+class Leases:
+    def __init__(self, database: Database, signals: Signals, config: Config) -> None:
+        self.worker_id = new_id()
+        self._database = database
+        self._signals = signals
+        self._after_seconds = config.running_visible_after_seconds
+        self._every_seconds = config.segment_seconds
+        self._leased: dict[ResponseId, Leased] = {}
+        self._abandoned: dict[ResponseId, ProjectId] = {}
+        self._writing = asyncio.Lock()
+
+    async def open(self, run: Run, plan: TurnPlan, claim: Claim | None) -> None:
+        """Durable when this returns, as the answer to its idempotency key too."""
+        leased = Leased(run, plan)
+        async with self._database.tenant(leased.project) as conn:
+            await queries.insert_running(conn, leased.project, [leased.row(self.worker_id)])
+            if claim:
+                await queries.answer_claim(conn, claim, plan.response_id)
+        leased.tried = leased.visible = True
+        self._leased[plan.response_id] = leased
+
+    def watch(self, run: Run, plan: TurnPlan) -> None:
+        """Opened by itself if it is still being made after a while."""
+        self._leased.setdefault(plan.response_id, Leased(run, plan))
+
+    async def close(self, response_id: ResponseId) -> bool:
+        """Writes nothing more of it. Whether it has a row, for the commit to take away."""
+        leased = self._leased[response_id]
+        leased.closed = True
+        if not leased.tried:
+            return False
+        async with self._writing:  # what was begun to be written is there now, or is not
+            return True
+
+    def leave(self, response_id: ResponseId, *, stored: bool) -> None:
+        """One that could not be stored is ended by whoever comes first, from what is written."""
+        leased = self._leased.pop(response_id)
+        if leased.tried and not stored:
+            self._abandoned[response_id] = leased.project
+
+    async def write_forever(self) -> None:
+        while True:
+            await asyncio.sleep(self._every_seconds)
+            try:
+                await self._write_all()
+            except Unavailable:
+                log.warning("leases.not_written", why="The database is away.")
+            except Exception:
+                log.exception("leases.not_written")
+
+    async def hear_forever(self) -> None:
+        """A request to cancel is heard at once where signals are, else at the next writing."""
+        async with self._signals.about(self.worker_id) as changed:
+            while True:
+                await wait(changed, seconds=60)
+                try:
+                    await self._write_all()
+                except Unavailable:
+                    continue
+
+    async def _write_all(self) -> None:
+        async with self._writing:
+            await self._let_go()
+            for project, leased in _by_project(self._due()):
+                await self._write(project, leased)
+
+    async def _let_go(self) -> None:
+        for response_id, project in list(self._abandoned.items()):
+            async with self._database.tenant(project) as conn:
+                await queries.abandon_running(conn, project, response_id, self.worker_id)
+            del self._abandoned[response_id]
+
+    def _due(self) -> list[Leased]:
+        late = asyncio.get_running_loop().time() - self._after_seconds
+        return [
+            one
+            for one in self._leased.values()
+            if not one.closed and (one.visible or one.begun < late)
+        ]
+
+    async def _write(self, project: ProjectId, leased: list[Leased]) -> None:
+        frames = {one.plan.response_id: len(one.run.log.entries) for one in leased}
+        segments = [segment for one in leased if (segment := one.next_segment())]
+        async with self._database.tenant(project) as conn:
+            await self._open_new(conn, project, leased)
+            kept = await queries.list_leases(conn, project, self.worker_id, list(frames))
+            ours = {lease.response_id for lease in kept}
+            segments = [segment for segment in segments if segment.response_id in ours]
+            await self._write_segments(conn, project, segments)
+        for one in leased:
+            one.visible = True
+        for segment in segments:
+            self._count(segment, frames[segment.response_id])
+        self._end({lease.response_id for lease in kept if lease.cancelled} | (frames.keys() - ours))
+
+    async def _open_new(self, conn: Connection, project: ProjectId, leased: list[Leased]) -> None:
+        new = [one for one in leased if not one.visible]
+        for one in new:
+            one.tried = True
+        if new:
+            await queries.insert_running(conn, project, [one.row(self.worker_id) for one in new])
+
+    async def _write_segments(
+        self, conn: Connection, project: ProjectId, segments: list[NewSegment]
+    ) -> None:
+        if not segments:
+            return
+        await queries.insert_segments(conn, project, self.worker_id, segments)
+        for segment in segments:
+            await send(conn, segment.response_id)
+
+    def _count(self, segment: NewSegment, frames: int) -> None:
+        if one := self._leased.get(segment.response_id):
+            one.segments, one.frames = segment.number + 1, frames
+
+    def _end(self, response_ids: set[ResponseId]) -> None:
+        """Those that are to be cancelled, and those that another worker has taken over."""
+        for response_id in response_ids:
+            if one := self._leased.get(response_id):
+                one.run.cancel()
+
+
+def _by_project(leased: Iterable[Leased]) -> list[tuple[ProjectId, list[Leased]]]:
+    ordered = sorted(leased, key=lambda one: one.project)
+    return [(key, list(group)) for key, group in groupby(ordered, lambda one: one.project)]
+
+
+@asynccontextmanager
+async def open_leases(
+    database: Database, signals: Signals, config: Config
+) -> AsyncIterator[Leases]:
+    leases = Leases(database, signals, config)
+    tasks = [
+        asyncio.create_task(leases.write_forever()),
+        asyncio.create_task(leases.hear_forever()),
+    ]
+    try:
+        yield leases
+    finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
