@@ -21,11 +21,16 @@ MARGIN_SECONDS = 10.0
 async def cancel(parts: Parts, caller: Caller, text: str) -> Resource:
     """The response as it ended: what had ended before stays as it was. Raises NotFound, or
     Unavailable where its worker can't be reached in time."""
+    await end(parts, caller, text)
+    return await get_response(parts.database, caller, text)
+
+
+async def end(parts: Parts, caller: Caller, text: str) -> None:
+    """Returns when it runs no more. Raises Unavailable where it can't be ended in time."""
     deadline = asyncio.get_running_loop().time() + parts.config.worker_lease_seconds
     while not await _end(parts, caller, text):
         if asyncio.get_running_loop().time() > deadline + MARGIN_SECONDS:
-            raise Unavailable("The response is being cancelled, which takes longer than it should.")
-    return await get_response(parts.database, caller, text)
+            raise Unavailable("The response is being ended, which takes longer than it should.")
 
 
 async def _end(parts: Parts, caller: Caller, text: str) -> bool:
