@@ -8,9 +8,9 @@ from litestar.params import FromPath
 
 from app.completions.completion import response_id_text
 from app.completions.types import DeletedCompletion
-from app.db.database import Database
 from app.erasure.forget_turn import forget_response
-from app.identity.users import Users
+from app.responses.cancel import end
+from app.responses.parts import Parts
 from app.responses.types import DeletedResponse
 from app.web.principal import Access, Scope, guarded
 
@@ -19,11 +19,12 @@ from app.web.principal import Access, Scope, guarded
 async def delete_response(
     request: Request[Any, Any, Any],
     response_id: FromPath[str],
-    database: NamedDependency[Database],
-    users: NamedDependency[Users],
+    parts: NamedDependency[Parts],
 ) -> DeletedResponse:
-    caller = await users.caller_of(request)
-    await forget_response(database, caller, response_id)
+    """One that still runs is ended first."""
+    caller = await parts.users.caller_of(request)
+    await end(parts, caller, response_id)
+    await forget_response(parts.database, caller, response_id)
     return DeletedResponse(id=response_id)
 
 
@@ -35,11 +36,12 @@ async def delete_response(
 async def delete_completion(
     request: Request[Any, Any, Any],
     completion_id: FromPath[str],
-    database: NamedDependency[Database],
-    users: NamedDependency[Users],
+    parts: NamedDependency[Parts],
 ) -> DeletedCompletion:
-    caller = await users.caller_of(request)
-    await forget_response(database, caller, response_id_text(completion_id))
+    caller = await parts.users.caller_of(request)
+    response_id = response_id_text(completion_id)
+    await end(parts, caller, response_id)
+    await forget_response(parts.database, caller, response_id)
     return DeletedCompletion(id=completion_id)
 
 

@@ -143,7 +143,9 @@ async def test_what_has_ended_stays_as_it_ended(api: Api) -> None:
     assert (await cancel(api, body["id"])).body == body
 
 
-async def test_nothing_can_be_cancelled_that_is_not_ones_own(api: Api, other_service: Service) -> None:
+async def test_nothing_can_be_cancelled_that_is_not_ones_own(
+    api: Api, other_service: Service
+) -> None:
     queued = await api.as_user("ada").respond(something(ENDLESS), background=True)
     async with open_api(other_service) as other:
         for stranger in (api.as_user("bob"), other.as_user("bob")):
