@@ -79,6 +79,8 @@ class Config(msgspec.Struct, frozen=True, kw_only=True):
     memories_per_request_max: Positive = 1_000
     memory_bytes_max: Positive = 64 * 2**10
     recall_limit_max: Positive = 200
+    embeddings_per_request_max: Positive = 2048
+    embedding_chars_max: Positive = 2_000_000
     image_bytes_max: Positive = 10 * 2**20
     image_pixels_max: Positive = 50_000_000
 

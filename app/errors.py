@@ -13,7 +13,8 @@ BackstoryError
 ├── IdempotencyMismatch       422  an Idempotency-Key used again with another body
 ├── TooManyRequests           429  a rate or a queue is full
 ├── Unavailable               503  the database cannot be reached now
-│   └── StatementTimeout           the database is there, but this took it too long
+│   ├── StatementTimeout           the database is there, but this took it too long
+│   └── EmbedderUnavailable        the embedder is not loaded, full, or gone
 ├── EmbeddingFailed           500  the embedder cannot make vectors of these texts
 ├── OnlyIfCached              504  only-if-cached was asked, and nothing is cached
 ├── StartError                     the service cannot start; the message says what to do
@@ -147,6 +148,10 @@ class Unavailable(BackstoryError):
 
 class StatementTimeout(Unavailable):
     """The database is there, but a statement was cut off: it may be cut off each time."""
+
+
+class EmbedderUnavailable(Unavailable):
+    code = "embedder_unavailable"
 
 
 class EmbeddingFailed(BackstoryError):

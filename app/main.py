@@ -46,6 +46,7 @@ from app.settings.read import SettingsReader
 from app.usage import routes as usage_routes
 from app.usage.record import observe, open_request_log
 from app.vault import Vault, read_secret_key
+from app.vectors import routes as vectors_routes
 from app.web.errors import EXCEPTION_HANDLERS
 from app.web.front import FrontDoor, add_request_id
 
@@ -54,6 +55,7 @@ ROUTES: list[Any] = [
     *docs_routes.ROUTES,
     *responses_routes.ROUTES,
     *completions_routes.ROUTES,
+    *vectors_routes.ROUTES,
     *erasure_routes.ROUTES,
     *conversations_routes.ROUTES,
     *items_routes.ROUTES,

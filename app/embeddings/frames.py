@@ -52,6 +52,7 @@ class Embedded(msgspec.Struct, frozen=True, tag="embedded"):
     id: int
     dimensions: int
     vectors: bytes
+    tokens: int = 0
 
 
 class Failed(msgspec.Struct, frozen=True, tag="failed"):

@@ -25,8 +25,8 @@ from app.embeddings.frames import (
     frame,
     read_frame,
 )
-from app.embeddings.types import Lane, Vectors
-from app.errors import EmbeddingFailed, Unavailable
+from app.embeddings.types import Counted, Lane, Vectors
+from app.errors import EmbedderUnavailable, EmbeddingFailed, Unavailable
 
 LOADED_POLL_SECONDS = 0.05
 
@@ -47,14 +47,19 @@ class ProcessEmbedder:
         self._connection: _Connection | None = None
 
     async def embed(self, texts: Sequence[str], lane: Lane) -> Vectors:
+        return (await self.embed_counted(texts, lane)).vectors
+
+    async def embed_counted(self, texts: Sequence[str], lane: Lane) -> Counted:
         """Many texts go in pieces one after another; the timeout is for each piece."""
         pieces = [
             await self._embed_piece(texts[start : start + TEXTS_MAX], lane)
             for start in range(0, len(texts), TEXTS_MAX)
         ]
         if not pieces:
-            return np.zeros((0, self.dimensions), dtype=np.float32)
-        return np.concatenate(pieces) if len(pieces) > 1 else pieces[0]
+            return Counted(np.zeros((0, self.dimensions), dtype=np.float32), 0)
+        vectors = [piece.vectors for piece in pieces]
+        whole = np.concatenate(vectors) if len(vectors) > 1 else vectors[0]
+        return Counted(whole, sum(piece.tokens for piece in pieces))
 
     async def status(self) -> Status:
         """Raises Unavailable where no embedder process answers."""
@@ -77,13 +82,13 @@ class ProcessEmbedder:
             await self._connection.close()
         self._connection = None
 
-    async def _embed_piece(self, texts: Sequence[str], lane: Lane) -> Vectors:
+    async def _embed_piece(self, texts: Sequence[str], lane: Lane) -> Counted:
         cut = [text[:TEXT_CHARS_MAX] for text in texts]
         reply = await self._ask(Embed(next(self._ids), lane, cut))
         assert isinstance(reply, Embedded)
         self.dimensions = reply.dimensions
         vectors = np.frombuffer(reply.vectors, dtype="<f4")
-        return vectors.reshape(len(texts), reply.dimensions)
+        return Counted(vectors.reshape(len(texts), reply.dimensions), reply.tokens)
 
     async def _ask(self, request: Hello | Embed) -> Status | Embedded:
         try:
@@ -91,11 +96,11 @@ class ProcessEmbedder:
                 connection = await self._connected()
                 reply = await connection.ask(request)
         except TimeoutError:
-            raise Unavailable("The embedder did not answer in time.") from None
+            raise EmbedderUnavailable("The embedder did not answer in time.") from None
         except (OSError, EOFError):
-            raise Unavailable("The embedder process is not there now.") from None
+            raise EmbedderUnavailable("The embedder process is not there now.") from None
         if isinstance(reply, Failed):
-            error = EmbeddingFailed if reply.code == "failed" else Unavailable
+            error = EmbeddingFailed if reply.code == "failed" else EmbedderUnavailable
             raise error(reply.message)
         return reply
 

@@ -94,14 +94,15 @@ async def _answer(worker: Worker, request: Embed) -> Reply:
     if len(request.texts) > TEXTS_MAX:
         return Failed(request.id, "failed", f"more than {TEXTS_MAX} texts in a request")
     try:
-        vectors = await worker.embed(request.lane, request.texts)
+        vectors, tokens = await worker.embed(request.lane, request.texts)
     except NotLoaded as error:
         return Failed(request.id, "not_loaded", str(error))
     except Overloaded as error:
         return Failed(request.id, "overloaded", str(error))
     except Exception as error:
         return Failed(request.id, "failed", f"The embedder failed: {type(error).__name__}.")
-    return Embedded(request.id, vectors.shape[1], vectors.astype("<f4", copy=False).tobytes())
+    packed = vectors.astype("<f4", copy=False).tobytes()
+    return Embedded(request.id, vectors.shape[1], packed, tokens)
 
 
 def _status(worker: Worker, request_id: int) -> Status:

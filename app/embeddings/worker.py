@@ -9,7 +9,7 @@ import structlog
 
 from app.embeddings.batches import Limits, Place, TextBacklog, TextJob
 from app.embeddings.model import TextModel, Tokens
-from app.embeddings.types import Lane, Vectors
+from app.embeddings.types import Counted, Lane, Vectors
 
 LOAD_RETRY_SECONDS = 60.0
 """A hub may be reachable later; a folder may have been put in its place."""
@@ -47,16 +47,18 @@ class Worker:
                 else:
                     _fill(batch, vectors)
 
-    async def embed(self, lane: Lane, texts: Sequence[str]) -> Vectors:
+    async def embed(self, lane: Lane, texts: Sequence[str]) -> Counted:
         """Raises NotLoaded, Overloaded, or what the model raised."""
         if self.model is None:
             raise NotLoaded(self.load_error or "The embedder is loading its model.")
         with self.backlog.admitted(lane, len(texts)):
-            job = TextJob(lane, await _tokenize(self.model, texts, lane), self.model.dimensions)
+            tokens = await _tokenize(self.model, texts, lane)
+            job = TextJob(lane, tokens, self.model.dimensions)
             self.backlog.add(job)
             self._added.set()
             try:
-                return await asyncio.wrap_future(job.done)
+                vectors = await asyncio.wrap_future(job.done)
+                return Counted(vectors, sum(len(text.ids) for text in tokens))
             finally:
                 job.drop()
 

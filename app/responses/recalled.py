@@ -75,7 +75,8 @@ async def recollect(
     except (TimeoutError, Unavailable) as error:
         log.warning("recall.left_out", why=type(error).__name__)
         return Recollection()
-    return _quoted([entry.memory for entry in found.data], context, plan.recall.token_budget)
+    memories = [entry.memory for entry in found.data]
+    return _quoted(_unsaid(memories, context, new), plan.recall.token_budget)
 
 
 def _last_said(items: list[Item]) -> str:
@@ -95,10 +96,15 @@ def _asked(query: str, options: RecallOptions) -> Asked:
     )
 
 
-def _quoted(memories: list[Memory], context: Context, token_budget: int) -> Recollection:
-    """As one message. What stands in the context anyway is not said twice."""
+def _unsaid(memories: list[Memory], context: Context, new: list[Item]) -> list[Memory]:
+    """What stands in the context anyway is not said twice, nor what the client says again."""
     there = {id_text("mem", item.item_id) for item in context.items}
-    memories = [memory for memory in memories if memory.id not in there]
+    said = {message_text(canonical(item)) for item in new}
+    return [memory for memory in memories if memory.id not in there and memory.content not in said]
+
+
+def _quoted(memories: list[Memory], token_budget: int) -> Recollection:
+    """As one message."""
     if not memories:
         return Recollection()
     packed = pack(memories, token_budget)

@@ -8,6 +8,7 @@ import pytest
 from app.ids import new_id
 from tests.support.api import Api, Reply
 from tests.support.engine import FakeEngine
+from tests.support.eventually import eventually
 from tests.support.rows import count, tables_with
 from tests.support.service import Service
 
@@ -224,3 +225,22 @@ async def test_a_call_is_in_the_request_log(api: Api, backstory: Service) -> Non
         mine.headers["Backstory-User"],
     )
     assert found == 1
+
+
+async def test_what_is_sent_again_is_not_recalled_beside_it(
+    api: Api, shared_engine: FakeEngine
+) -> None:
+    mine = api.as_user(unique("ada"))
+    talk = [user("The passport lies in the drawer.")]
+    talk.append((await completed(mine, talk[0]))["choices"][0]["message"])
+    await completed(mine, user("My passport expires in May."))
+    question = user("Where is my passport?")
+
+    async def quoted() -> str:
+        """Asked until what was said is remembered, which is soon."""
+        await completed(mine, *talk, question, memory={"recall": True, "remember": False})
+        sent = [str(item) for item in shared_engine.last.body["input"]]
+        return "".join(item for item in sent if "<memories>" in item and "expires" in item)
+
+    recalled = await eventually(quoted)
+    assert "drawer" not in recalled

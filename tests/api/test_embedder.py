@@ -86,6 +86,14 @@ async def test_an_overlong_text_is_cut(embedder: Embedder) -> None:
     assert vectors.shape == (1, embedder.dimensions)
 
 
+async def test_what_was_read_is_counted(embedder: Embedder) -> None:
+    one = await embedder.embed_counted(["Ada parked the car."], "document")
+    many = await embedder.embed_counted(["Ada parked the car."] * 100, "document")
+    assert one.tokens >= 4
+    assert many.tokens == 100 * one.tokens
+    assert cosine(one.vectors, many.vectors[:1]) > 0.9999
+
+
 async def test_a_thousand_texts_keep_their_order(embedder: Embedder) -> None:
     texts = [f"number {i}" for i in range(1000)]
     vectors = await embedder.embed(texts, "document")

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from app.embeddings.model import Tokens
-from app.embeddings.types import Lane, Vectors
+from app.embeddings.types import Counted, Lane, Vectors
 
 
 class HashEmbedder:
@@ -25,6 +25,11 @@ class HashEmbedder:
         self.embedded.append((lane, list(texts)))
         vectors = [self._vector(text) for text in texts]
         return np.asarray(vectors, dtype=np.float32).reshape(len(texts), self.dimensions)
+
+    async def embed_counted(self, texts: Sequence[str], lane: Lane) -> Counted:
+        """A word is a token."""
+        vectors = await self.embed(texts, lane)
+        return Counted(vectors, sum(len(text.split()) for text in texts))
 
     def _vector(self, text: str) -> NDArray[np.float64]:
         words = ["", *re.findall(r"\w+", text.lower())]

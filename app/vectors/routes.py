@@ -1,0 +1,39 @@
+"""/v1/embeddings, as OpenAI has them."""
+
+from typing import Any
+
+from litestar import Request, post
+from litestar.di import NamedDependency
+
+from app.config import Config
+from app.embeddings.types import Embedder
+from app.identity.users import Users
+from app.usage.record import record_of
+from app.vectors.embed_texts import embed_texts
+from app.vectors.types import EmbeddingFields
+from app.web.body import decode, takes
+from app.web.principal import Access, Scope, guarded
+
+
+@post(
+    "/v1/embeddings",
+    opt=guarded(Access.KEY, Scope.ENGINE),
+    status_code=200,
+    operation_class=takes(EmbeddingFields),
+)
+async def create_embeddings(
+    request: Request[Any, Any, Any],
+    config: NamedDependency[Config],
+    embedder: NamedDependency[Embedder],
+    users: NamedDependency[Users],
+) -> dict[str, Any]:
+    asked = decode(await request.body(), EmbeddingFields)
+    await users.caller_of(request, asked.user)
+    record = record_of(request.scope)
+    assert record is not None
+    record.model, record.engine = embedder.model, "embedder"
+    body, record.input_tokens = await embed_texts(embedder, config, asked)
+    return body
+
+
+ROUTES = [create_embeddings]
