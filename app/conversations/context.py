@@ -1,11 +1,14 @@
 """What came before a turn: found by its previous response or its conversation, read by ranges."""
 
+from collections.abc import Sequence
+
 import msgspec
 
 from app.conversations import queries
 from app.conversations.contents import EMPTY_HISTORY
 from app.conversations.types import StoredConversation, StoredItem, Turn
 from app.db.sql import Connection
+from app.engine.types import Item
 from app.errors import ConversationNotFound, InvalidRequest, PreviousResponseNotFound
 from app.ids import (
     BranchId,
@@ -15,6 +18,8 @@ from app.ids import (
     parse_id,
 )
 from app.web.principal import Caller
+
+OUTPUT = "function_call_output"
 
 
 class Context(msgspec.Struct, frozen=True, kw_only=True):
@@ -128,21 +133,22 @@ async def find_conversation(
     return found
 
 
-def whole_calls(items: list[StoredItem]) -> list[StoredItem]:
+def whole_calls(items: list[StoredItem], new: Sequence[Item] = ()) -> list[StoredItem]:
     """Calls and their outputs go together: engines refuse one without the other.
 
     Left out are calls that an engine broke off in, outputs whose call was deleted, and calls whose
-    output was: those that a user message follows. An open call is answered by what is new.
+    output was: those that a user message follows. An open call is answered by what is `new`.
     """
     calls = {item.body.get("call_id") for item in items if _is_whole_call(item)}
-    outputs = {item.body.get("call_id") for item in items if item.type == "function_call_output"}
+    bodies = [*(item.body for item in items), *new]
+    outputs = {body.get("call_id") for body in bodies if body.get("type") == OUTPUT}
     last_user = max(
-        (place for place, item in enumerate(items) if item.body.get("role") == "user"), default=-1
+        (place for place, body in enumerate(bodies) if body.get("role") == "user"), default=-1
     )
     kept = []
     for place, item in enumerate(items):
         call_id = item.body.get("call_id")
-        if item.type == "function_call_output" and call_id not in calls:
+        if item.type == OUTPUT and call_id not in calls:
             continue
         if item.type == "function_call" and not (
             call_id in calls and (call_id in outputs or place > last_user)

@@ -1,5 +1,7 @@
 """Forgetting at the engine, where it was asked to keep responses (native continuation)."""
 
+from collections.abc import Sequence
+
 import msgspec
 
 from app.conversations import turns
@@ -21,11 +23,14 @@ class KeptResponse(msgspec.Struct, frozen=True):
     engine_response_id: str
 
 
-async def forget_at_engine(conn: Connection, project: ProjectId, turn: Turn) -> None:
-    """Called before the turn's items go. A response is kept there with its context, so that all
-    go that begin with the same item; what is continued then is sent whole, and kept anew."""
-    first = await turns.first_item(conn, project, turn)
-    kept = await queries.delete_engine_responses(conn, project, ResponseId(turn.turn_id), first)
+async def forget_at_engine(
+    conn: Connection, project: ProjectId, last: Turn, response_ids: Sequence[ResponseId]
+) -> None:
+    """Called before items of the path to the last turn go. A response is kept there with its
+    context, so that all go that begin with the same item; what is continued then is sent whole,
+    and kept anew."""
+    first = await turns.first_item(conn, project, last)
+    kept = await queries.delete_engine_responses(conn, project, response_ids, first)
     for copy in kept:
         payload = msgspec.to_builtins(KeptResponse(copy.engine, copy.engine_response_id))
         await enqueue(conn, project, "delete_at_engine", copy.user_id, copy.response_id, payload)

@@ -1,13 +1,48 @@
 """Typed access to queries.sql."""
 
 from collections.abc import Sequence
+from typing import Any
 from uuid import UUID
 
 import msgspec
 
-from app.conversations.types import Turn
 from app.db.sql import Connection, load
-from app.ids import ProjectId, ResponseId, TurnId, UserId
+from app.ids import (
+    BranchId,
+    ConversationId,
+    ItemId,
+    ProjectId,
+    ResponseId,
+    TurnId,
+    UserId,
+)
+
+
+class Span(msgspec.Struct, frozen=True):
+    """What of a turn is to be forgotten, from one position up to another."""
+
+    turn_id: TurnId
+    branch_id: BranchId
+    from_position: int
+    until: int
+    partly: bool
+    """Others keep some of the turn."""
+
+
+class GoneItem(msgspec.Struct, frozen=True):
+    item_id: ItemId
+    content_hash: bytes
+
+
+class GoneConversation(msgspec.Struct, frozen=True):
+    head_turn_id: TurnId | None
+
+
+class Untitled(msgspec.Struct, frozen=True):
+    """A conversation that has lost its title."""
+
+    conversation_id: ConversationId
+    user_id: UserId
 
 
 class Shared(msgspec.Struct, frozen=True):
@@ -16,6 +51,11 @@ class Shared(msgspec.Struct, frozen=True):
     log_id: UUID
     instructions_hash: bytes | None
     tools_hash: bytes | None
+
+
+class StoredLog(msgspec.Struct, frozen=True):
+    log_id: UUID
+    events: bytes
 
 
 class KeptThere(msgspec.Struct, frozen=True):
@@ -28,44 +68,86 @@ class KeptThere(msgspec.Struct, frozen=True):
 
 
 _sql = load(__file__)
-_delete_items = _sql.statement("delete_items")
-_delete_response = _sql.rows("delete_response", Shared)
-_bury_turn = _sql.statement("bury_turn")
+_lock_tree = _sql.statement("lock_tree")
+_delete_conversation = _sql.rows("delete_conversation", GoneConversation)
+_list_own_spans = _sql.rows("list_own_spans", Span)
+_delete_items = _sql.rows("delete_items", GoneItem)
+_clear_titles = _sql.rows("clear_titles", Untitled)
+_delete_responses = _sql.rows("delete_responses", Shared)
+_bury_turns = _sql.statement("bury_turns")
 _delete_cache_entries = _sql.statement("delete_cache_entries")
-_delete_log = _sql.statement("delete_log")
+_replace_log = _sql.statement("replace_log")
+_get_log = _sql.rows("get_log", StoredLog)
+_delete_logs = _sql.statement("delete_logs")
 _delete_contents = _sql.statement("delete_contents")
 _delete_replies = _sql.statement("delete_replies")
 _delete_engine_responses = _sql.rows("delete_engine_responses", KeptThere)
 
 
-async def delete_items(conn: Connection, project: ProjectId, turn: Turn) -> list[bytes]:
-    return await _delete_items.values(
-        conn,
-        project=project,
-        branch_id=turn.branch_id,
-        start_position=turn.start_position,
-        end_position=turn.end_position,
-    )
+async def lock_tree(conn: Connection, project: ProjectId, turn_id: TurnId) -> None:
+    await _lock_tree.run(conn, project=project, turn_id=turn_id)
 
 
-async def delete_response(
-    conn: Connection, project: ProjectId, response_id: ResponseId
-) -> Shared | None:
-    return await _delete_response.one(conn, project=project, response_id=response_id)
+async def delete_conversation(
+    conn: Connection, project: ProjectId, conversation_id: ConversationId
+) -> GoneConversation | None:
+    return await _delete_conversation.one(conn, project=project, conversation_id=conversation_id)
 
 
-async def bury_turn(conn: Connection, project: ProjectId, turn_id: TurnId) -> None:
-    await _bury_turn.run(conn, project=project, turn_id=turn_id)
+async def list_own_spans(conn: Connection, project: ProjectId, head: TurnId) -> list[Span]:
+    """The newest first."""
+    return await _list_own_spans.all(conn, project=project, head_turn_id=head)
+
+
+async def delete_items(
+    conn: Connection, project: ProjectId, spans: Sequence[Span]
+) -> list[GoneItem]:
+    values: dict[str, Any] = {
+        "branch_ids": [span.branch_id for span in spans],
+        "from_positions": [span.from_position for span in spans],
+        "untils": [span.until for span in spans],
+    }
+    return await _delete_items.all(conn, project=project, **values)
+
+
+async def clear_titles(
+    conn: Connection, project: ProjectId, item_ids: Sequence[ItemId]
+) -> list[Untitled]:
+    return await _clear_titles.all(conn, project=project, item_ids=item_ids)
+
+
+async def delete_responses(
+    conn: Connection, project: ProjectId, response_ids: Sequence[ResponseId]
+) -> list[Shared]:
+    return await _delete_responses.all(conn, project=project, response_ids=response_ids)
+
+
+async def bury_turns(conn: Connection, project: ProjectId, turn_ids: Sequence[TurnId]) -> None:
+    await _bury_turns.run(conn, project=project, turn_ids=turn_ids)
 
 
 async def delete_cache_entries(
-    conn: Connection, project: ProjectId, response_id: ResponseId
+    conn: Connection, project: ProjectId, response_ids: Sequence[ResponseId]
 ) -> None:
-    await _delete_cache_entries.run(conn, project=project, response_id=response_id)
+    await _delete_cache_entries.run(conn, project=project, response_ids=response_ids)
 
 
-async def delete_log(conn: Connection, project: ProjectId, log_id: UUID) -> None:
-    await _delete_log.run(conn, project=project, log_id=log_id)
+async def replace_log(
+    conn: Connection, project: ProjectId, response_id: ResponseId, log_id: UUID, events: bytes
+) -> None:
+    await _replace_log.run(
+        conn, project=project, response_id=response_id, log_id=log_id, events=events
+    )
+
+
+async def get_log(
+    conn: Connection, project: ProjectId, response_id: ResponseId
+) -> StoredLog | None:
+    return await _get_log.one(conn, project=project, response_id=response_id)
+
+
+async def delete_logs(conn: Connection, project: ProjectId, log_ids: Sequence[UUID]) -> None:
+    await _delete_logs.run(conn, project=project, log_ids=log_ids)
 
 
 async def delete_contents(
@@ -74,13 +156,18 @@ async def delete_contents(
     await _delete_contents.run(conn, project=project, user_id=user_id, hashes=hashes)
 
 
-async def delete_replies(conn: Connection, project: ProjectId, response_id: ResponseId) -> None:
-    await _delete_replies.run(conn, project=project, response_id=response_id)
+async def delete_replies(
+    conn: Connection, project: ProjectId, response_ids: Sequence[ResponseId]
+) -> None:
+    await _delete_replies.run(conn, project=project, response_ids=response_ids)
 
 
 async def delete_engine_responses(
-    conn: Connection, project: ProjectId, response_id: ResponseId, first_item_id: UUID | None
+    conn: Connection,
+    project: ProjectId,
+    response_ids: Sequence[ResponseId],
+    first_item_id: UUID | None,
 ) -> list[KeptThere]:
     return await _delete_engine_responses.all(
-        conn, project=project, response_id=response_id, first_item_id=first_item_id
+        conn, project=project, response_ids=response_ids, first_item_id=first_item_id
     )

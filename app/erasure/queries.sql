@@ -1,33 +1,154 @@
--- name: delete_items
--- Takes a turn's items away; gives the hashes of what they said.
-DELETE FROM items
-WHERE project_id = :project AND branch_id = :branch_id
-  AND position >= :start_position AND position < :end_position
-RETURNING content_hash;
+-- name: lock_tree!
+-- Of two who forget conversations on one tree of branches, the later one waits.
+SELECT b.branch_id
+FROM turns t
+CROSS JOIN LATERAL item_path(:project, t.branch_id, t.end_position) AS path
+JOIN branches b ON b.project_id = :project AND b.branch_id = path.branch_id
+    AND b.parent_branch_id IS NULL
+WHERE t.project_id = :project AND t.turn_id = :turn_id
+FOR UPDATE OF b;
 
--- name: delete_response^
--- Takes a response away; gives what it shared with others.
+-- name: delete_conversation^
+-- Takes a conversation away, when the turn that is being added to it is there; gives its head.
+DELETE FROM conversations
+WHERE project_id = :project AND conversation_id = :conversation_id
+RETURNING head_turn_id;
+
+-- name: list_own_spans
+-- What of the path to a turn is nobody else's: of turns that belong to no conversation (any more),
+-- what lies behind all that others share. Others are branches that go on without us, branches
+-- beside ours on which something is said or a conversation begins, and conversations that we
+-- forked from.
+WITH RECURSIVE chain AS (
+    SELECT t.turn_id, t.parent_turn_id, t.conversation_id, t.branch_id, t.start_position,
+           t.end_position
+    FROM turns t
+    WHERE t.project_id = :project AND t.turn_id = :head_turn_id
+    UNION ALL
+    SELECT t.turn_id, t.parent_turn_id, t.conversation_id, t.branch_id, t.start_position,
+           t.end_position
+    FROM chain
+    JOIN turns t ON t.project_id = :project AND t.turn_id = chain.parent_turn_id
+), path AS (
+    SELECT p.branch_id, p.until
+    FROM turns t
+    CROSS JOIN LATERAL item_path(:project, t.branch_id, t.end_position) AS p
+    WHERE t.project_id = :project AND t.turn_id = :head_turn_id
+), beside AS (
+    SELECT b.branch_id, least(b.fork_position, path.until) AS shared
+    FROM path
+    JOIN branches b ON b.project_id = :project AND b.parent_branch_id = path.branch_id
+    WHERE b.branch_id NOT IN (SELECT branch_id FROM path)
+    UNION ALL
+    SELECT b.branch_id, beside.shared
+    FROM beside
+    JOIN branches b ON b.project_id = :project AND b.parent_branch_id = beside.branch_id
+), placed AS (
+    SELECT chain.turn_id, chain.branch_id, chain.start_position, path.until AS path_until,
+           least(chain.end_position, path.until) AS until,
+           c.conversation_id IS NOT NULL AS others
+    FROM chain
+    JOIN path USING (branch_id)
+    LEFT JOIN conversations c ON c.project_id = :project
+        AND c.conversation_id = chain.conversation_id
+), shared AS (
+    SELECT coalesce(max(held.position), 0) AS until
+    FROM (
+        SELECT path.until AS position
+        FROM path
+        WHERE EXISTS (
+            SELECT FROM items i
+            WHERE i.project_id = :project AND i.branch_id = path.branch_id
+              AND i.position >= path.until)
+        UNION ALL
+        SELECT beside.shared
+        FROM beside
+        WHERE EXISTS (
+            SELECT FROM items i WHERE i.project_id = :project AND i.branch_id = beside.branch_id)
+           OR EXISTS (
+            SELECT FROM turns fork
+            JOIN conversations c ON c.project_id = :project
+                AND c.conversation_id = fork.conversation_id
+            WHERE fork.project_id = :project AND fork.turn_id = beside.branch_id)
+        UNION ALL
+        SELECT placed.until FROM placed WHERE placed.others) AS held
+)
+SELECT placed.turn_id, placed.branch_id,
+       greatest(placed.start_position, shared.until) AS from_position, placed.until,
+       placed.start_position < shared.until AS partly
+FROM placed
+CROSS JOIN shared
+WHERE NOT placed.others
+  AND (placed.until > shared.until OR placed.start_position >= shared.until)
+ORDER BY placed.turn_id DESC;
+
+-- name: delete_items
+-- Takes items away; gives what they said.
+DELETE FROM items i
+USING unnest(:branch_ids::uuid[], :from_positions::integer[], :untils::integer[])
+    AS span (branch_id, from_position, until)
+WHERE i.project_id = :project AND i.branch_id = span.branch_id
+  AND i.position >= span.from_position AND i.position < span.until
+RETURNING i.item_id, i.content_hash;
+
+-- name: clear_titles
+-- Takes titles away that were made from any of these items.
+WITH unsourced AS (
+    DELETE FROM title_sources
+    WHERE project_id = :project AND item_id = ANY(:item_ids)
+    RETURNING conversation_id
+), others AS (
+    DELETE FROM title_sources s
+    USING unsourced
+    WHERE s.project_id = :project AND s.conversation_id = unsourced.conversation_id
+      AND s.item_id <> ALL(:item_ids)
+)
+UPDATE conversations c SET title = NULL
+FROM (SELECT DISTINCT conversation_id FROM unsourced) AS named
+WHERE c.project_id = :project AND c.conversation_id = named.conversation_id
+RETURNING c.conversation_id, c.user_id;
+
+-- name: delete_responses
+-- Takes responses away; gives what they shared with others.
 DELETE FROM responses
-WHERE project_id = :project AND response_id = :response_id
+WHERE project_id = :project AND response_id = ANY(:response_ids)
 RETURNING log_id, instructions_hash, tools_hash;
 
--- name: bury_turn!
--- Leaves the tombstone: descendants can be continued without it.
+-- name: bury_turns!
+-- Leaves tombstones: descendants can be continued without them.
 UPDATE turns SET deleted_at = now(), output_position = start_position
-WHERE project_id = :project AND turn_id = :turn_id;
+WHERE project_id = :project AND turn_id = ANY(:turn_ids);
 
 -- name: delete_cache_entries!
--- Entries that were filled by a response.
-DELETE FROM cache_entries WHERE project_id = :project AND response_id = :response_id;
+-- Entries that were filled by any of these responses.
+DELETE FROM cache_entries WHERE project_id = :project AND response_id = ANY(:response_ids);
 
--- name: delete_log!
--- A log that no response and no cache entry has any more.
+-- name: replace_log!
+-- Gives a response another log, of its own.
+WITH kept AS (
+    INSERT INTO event_logs (project_id, log_id, user_id, events)
+    SELECT :project, :log_id, user_id, :events
+    FROM responses
+    WHERE project_id = :project AND response_id = :response_id
+)
+UPDATE responses SET log_id = :log_id
+WHERE project_id = :project AND response_id = :response_id;
+
+-- name: get_log^
+-- The log of a response.
+SELECT l.log_id, l.events
+FROM responses r
+JOIN event_logs l ON l.project_id = :project AND l.log_id = r.log_id
+WHERE r.project_id = :project AND r.response_id = :response_id;
+
+-- name: delete_logs!
+-- Logs that no response and no cache entry has any more.
 DELETE FROM event_logs l
-WHERE l.project_id = :project AND l.log_id = :log_id
+WHERE l.project_id = :project AND l.log_id = ANY(:log_ids)
   AND NOT EXISTS (
-      SELECT FROM responses r WHERE r.project_id = :project AND r.log_id = :log_id)
+      SELECT FROM responses r WHERE r.project_id = :project AND r.log_id = l.log_id)
   AND NOT EXISTS (
-      SELECT FROM cache_entries e WHERE e.project_id = :project AND e.log_id = :log_id);
+      SELECT FROM cache_entries e WHERE e.project_id = :project AND e.log_id = l.log_id);
 
 -- name: delete_contents!
 -- Contents that no item and no response has any more.
@@ -44,11 +165,12 @@ WHERE c.project_id = :project AND c.user_id = :user_id AND c.hash = ANY(:hashes)
       WHERE r.project_id = :project AND r.user_id = :user_id AND r.tools_hash = c.hash);
 
 -- name: delete_replies!
--- Idempotency keys that were answered with a response.
-DELETE FROM idempotency_keys WHERE project_id = :project AND response_id = :response_id;
+-- Idempotency keys that were answered with any of these responses.
+DELETE FROM idempotency_keys WHERE project_id = :project AND response_id = ANY(:response_ids);
 
 -- name: delete_engine_responses
--- What engines keep of a response, and of all others that begin with the same item.
+-- What engines keep of responses, and of all others that begin with the same item.
 DELETE FROM engine_responses
-WHERE project_id = :project AND (response_id = :response_id OR first_item_id = :first_item_id)
+WHERE project_id = :project
+  AND (response_id = ANY(:response_ids) OR first_item_id = :first_item_id)
 RETURNING response_id, user_id, engine, engine_response_id;

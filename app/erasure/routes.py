@@ -8,8 +8,13 @@ from litestar.params import FromPath
 
 from app.completions.completion import response_id_text
 from app.completions.types import DeletedCompletion
+from app.conversations.browse import get_conversation
+from app.conversations.parts import ConversationParts
+from app.conversations.types import Conversation, DeletedConversation
+from app.erasure.forget_conversation import forget_conversation
+from app.erasure.forget_item import forget_item
 from app.erasure.forget_turn import forget_response
-from app.responses.cancel import end
+from app.responses.cancel import end, end_all_of
 from app.responses.parts import Parts
 from app.responses.types import DeletedResponse
 from app.web.principal import Access, Scope, guarded
@@ -45,4 +50,38 @@ async def delete_completion(
     return DeletedCompletion(id=completion_id)
 
 
-ROUTES = [delete_response, delete_completion]
+@delete(
+    "/v1/conversations/{conversation_id:str}",
+    opt=guarded(Access.KEY, Scope.ENGINE),
+    status_code=200,
+)
+async def delete_conversation(
+    request: Request[Any, Any, Any],
+    conversation_id: FromPath[str],
+    parts: NamedDependency[Parts],
+) -> DeletedConversation:
+    """What is still being said in it is ended first."""
+    caller = await parts.users.caller_of(request)
+    await end_all_of(parts, caller, conversation_id)
+    await forget_conversation(parts.database, caller, conversation_id)
+    return DeletedConversation(id=conversation_id)
+
+
+@delete(
+    "/v1/conversations/{conversation_id:str}/items/{item_id:str}",
+    opt=guarded(Access.KEY, Scope.ENGINE),
+    status_code=200,
+)
+async def delete_item(
+    request: Request[Any, Any, Any],
+    conversation_id: FromPath[str],
+    item_id: FromPath[str],
+    conversations: NamedDependency[ConversationParts],
+) -> Conversation:
+    caller = await conversations.users.caller_of(request)
+    await forget_item(conversations.database, caller, conversation_id, item_id)
+    conversations.jobs.wake("title_conversation")
+    return await get_conversation(conversations, caller, conversation_id)
+
+
+ROUTES = [delete_response, delete_completion, delete_conversation, delete_item]

@@ -40,9 +40,9 @@ async def done(conn: Connection, job: Job) -> None:
 
 async def cancel(
     conn: Connection, project: ProjectId, topic: Topic, subject_ids: Sequence[UUID]
-) -> None:
-    """Drops the work that is about these things and nothing else."""
-    await queries.delete_jobs_about(conn, project, topic, subject_ids)
+) -> set[UUID]:
+    """Drops the work that is about these things and nothing else; gives those that had some."""
+    return await queries.delete_jobs_about(conn, project, topic, subject_ids)
 
 
 async def list_failed(database: Database, project: ProjectId) -> list[FailedJob]:

@@ -55,8 +55,9 @@ async def delete_job(conn: Connection, job: Job) -> bool:
 
 async def delete_jobs_about(
     conn: Connection, project: ProjectId, topic: Topic, subject_ids: Sequence[UUID]
-) -> None:
-    await _delete_jobs_about.run(conn, project=project, topic=topic, subject_ids=subject_ids)
+) -> set[UUID]:
+    values = {"project": project, "topic": topic, "subject_ids": subject_ids}
+    return set(await _delete_jobs_about.values(conn, **values))
 
 
 async def release_job(conn: Connection, job: Job, error: str) -> None:

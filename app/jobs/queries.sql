@@ -13,10 +13,11 @@ ORDER BY outbox_id;
 -- Done, or given up on purpose.
 DELETE FROM outbox WHERE project_id = :project AND outbox_id = :outbox_id;
 
--- name: delete_jobs_about!
+-- name: delete_jobs_about
 -- Work on things that are no more.
 DELETE FROM outbox
-WHERE project_id = :project AND subject_id = ANY(:subject_ids) AND topic = :topic;
+WHERE project_id = :project AND subject_id = ANY(:subject_ids) AND topic = :topic
+RETURNING subject_id;
 
 -- name: release_job!
 -- Gives a lease back without counting the attempt.

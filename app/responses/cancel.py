@@ -2,9 +2,10 @@
 
 import asyncio
 
+from app.conversations.context import find_conversation
 from app.db.signals import send, wait
 from app.errors import Unavailable
-from app.ids import ProjectId
+from app.ids import ProjectId, id_text
 from app.responses import queries
 from app.responses.follow import find_here, find_running
 from app.responses.parts import Parts
@@ -31,6 +32,16 @@ async def end(parts: Parts, caller: Caller, text: str) -> None:
     while not await _end(parts, caller, text):
         if asyncio.get_running_loop().time() > deadline + MARGIN_SECONDS:
             raise Unavailable("The response is being ended, which takes longer than it should.")
+
+
+async def end_all_of(parts: Parts, caller: Caller, conversation: str) -> None:
+    """All that run in a conversation, where others can see them. Raises ConversationNotFound, or
+    Unavailable where they can't be ended in time."""
+    async with parts.database.tenant(caller.project) as conn:
+        found = await find_conversation(conn, caller, conversation)
+        running = await queries.list_running_in(conn, caller.project, found.conversation_id)
+    for response_id in running:
+        await end(parts, caller, id_text("resp", response_id))
 
 
 async def _end(parts: Parts, caller: Caller, text: str) -> bool:

@@ -12,7 +12,7 @@ import zstandard
 
 from app.engine.types import Event
 from app.responses.complete import LIFECYCLE
-from app.web.frames import data_of
+from app.web.frames import data_of, frame
 
 LEVEL = 3
 EVENTS_BYTES_MAX = 256 * 2**20
@@ -41,6 +41,18 @@ def unpack(packed: bytes) -> Iterator[Event]:
     lines = _decompress(packed, max_output_size=EVENTS_BYTES_MAX)
     for line in lines.split(b"\n"):
         yield _decode(line)
+
+
+def without_output(packed: bytes, index: int) -> bytes:
+    """The log as if the output item at this index had never been; the others move up."""
+    kept = (event for event in unpack(packed) if event.get("output_index") != index)
+    frames = []
+    for number, event in enumerate(kept):
+        event["sequence_number"] = number
+        if event.get("output_index", index) > index:
+            event["output_index"] -= 1
+        frames.append(frame(event["type"], msgspec.json.encode(event)))
+    return pack(frames)
 
 
 def _line(frame: bytes) -> bytes:

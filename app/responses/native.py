@@ -24,7 +24,7 @@ async def continued(
     if not parts.engine.native or not call.request.store or recalled or context.resent is not None:
         return request
     request = msgspec.structs.replace(request, keep=True)
-    before = len(whole_calls(context.items))
+    before = len(whole_calls(context.items, call.request.items))
     if context.parent is None or len(request.input) != before + len(call.request.items):
         return request
     async with parts.database.tenant(call.caller.project) as conn:

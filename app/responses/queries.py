@@ -8,7 +8,15 @@ from uuid import UUID
 import msgspec
 
 from app.db.sql import Connection, load
-from app.ids import BranchId, ProjectId, ResponseId, TurnId, UserId
+from app.ids import (
+    BranchId,
+    ConversationId,
+    ProjectId,
+    ResponseId,
+    TurnId,
+    UserId,
+    id_text,
+)
 from app.responses.types import (
     Abandoned,
     EngineCopy,
@@ -41,6 +49,7 @@ _list_leases = _sql.rows("list_leases", Lease)
 _get_running = _sql.rows("get_running", RunningResponse)
 _list_segments = _sql.rows("list_segments", Segment)
 _request_cancel = _sql.statement("request_cancel")
+_list_running_in = _sql.statement("list_running_in")
 _delete_running = _sql.statement("delete_running")
 _abandon_running = _sql.statement("abandon_running")
 _answer_claim = _sql.statement("answer_claim")
@@ -155,6 +164,13 @@ async def list_segments(
 
 async def request_cancel(conn: Connection, project: ProjectId, response_id: ResponseId) -> None:
     await _request_cancel.run(conn, project=project, response_id=response_id)
+
+
+async def list_running_in(
+    conn: Connection, project: ProjectId, conversation: ConversationId
+) -> list[ResponseId]:
+    shown = f'"conversation":{{"id":"{id_text("conv", conversation)}"}}'
+    return await _list_running_in.values(conn, project=project, shown=shown)
 
 
 async def delete_running(

@@ -175,6 +175,12 @@ SELECT response_id, user_id, worker_id, resource, plan,
 FROM running_responses
 WHERE project_id = :project AND response_id = :response_id;
 
+-- name: list_running_in
+-- Responses that are still being made in a conversation, known by how the response shows it.
+SELECT response_id
+FROM running_responses
+WHERE project_id = :project AND position(:shown::text IN resource::text) > 0;
+
 -- name: list_segments
 -- The events of a running response from a segment on.
 SELECT number, events

@@ -30,11 +30,10 @@ def turn_handler(database: Database, jobs: JobRunner, memory_bytes_max: int) -> 
 
 
 async def _remember_turn(conn: Connection, job: Job, bytes_max: int) -> None:
-    """A turn that was deleted meanwhile leaves nothing."""
+    """Of what was deleted meanwhile nothing is left, nor is it remembered."""
     assert job.subject_id is not None
     turn = await turns.get_turn(conn, job.project_id, TurnId(job.subject_id))
-    if turn is None or turn.deleted_at is not None:
-        return
+    assert turn is not None
     items = await turns.list_items(
         conn, job.project_id, turn.branch_id, turn.start_position, turn.end_position
     )

@@ -134,7 +134,7 @@ def _answered(item: Item) -> bool:
 def _engine_input(context: Context, new: list[Item], recalled: list[Item]) -> list[Item]:
     """What was said before, then what is new, in one form; recalled memories before the last
     user message."""
-    before = [item.body for item in whole_calls(context.items)]
+    before = [item.body for item in whole_calls(context.items, new)]
     now = [canonical(item) for item in new]
     users = [index for index, item in enumerate(now) if item.get("role") == "user"]
     place = users[-1] if users else len(now)

@@ -38,6 +38,12 @@ def test_a_call_whose_output_was_deleted_goes() -> None:
     assert kept("user", "call a", "user", "assistant") == ["user", "user", "assistant"]
 
 
+def test_a_call_goes_where_what_is_new_does_not_answer_it() -> None:
+    stored = [item("user"), item("call a"), item("call b")]
+    new = [item("output b").body, item("user").body]
+    assert whole_calls(stored, new) == [stored[0], stored[2]]
+
+
 def test_an_output_whose_call_was_deleted_goes() -> None:
     assert kept("output a", "assistant", "user") == ["assistant", "user"]
 
