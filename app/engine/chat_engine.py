@@ -8,7 +8,8 @@ from app.engine.chat_events import ChatEvents
 from app.engine.chat_request import chat_body
 from app.engine.decode import decode_models, up_to_error
 from app.engine.http import EngineHttp
-from app.engine.types import EngineModel, EngineRequest, Event
+from app.engine.sse import data_of_events
+from app.engine.types import Batch, EngineModel, EngineRequest
 
 
 class ChatEngine:
@@ -20,13 +21,13 @@ class ChatEngine:
         self.address = http.address
         self.breaker = http.breaker
 
-    async def stream(self, request: EngineRequest) -> AsyncGenerator[list[Event]]:
+    async def stream(self, request: EngineRequest) -> AsyncGenerator[Batch]:
         answer = await self._http.stream("/chat/completions", chat_body(request))
         try:
             events = ChatEvents(request, self._http.secret)
             yield list(events.begin())
-            async for batch in answer:
-                chunks = map(decode_chunk, batch)
+            async for whole in answer:
+                chunks = map(decode_chunk, data_of_events(whole))
                 fed, error = up_to_error(chain.from_iterable(map(events.feed, chunks)))
                 if fed:
                     yield fed

@@ -15,7 +15,7 @@ from app.config import Config
 from app.engine.breaker import Breaker
 from app.engine.failures import error_of_status
 from app.engine.retry import Retries
-from app.engine.sse import DONE, EventParser
+from app.engine.sse import WholeEvents, ends_stream
 from app.errors import (
     EngineBroken,
     EngineError,
@@ -84,7 +84,7 @@ class EngineHttp:
                 answer = await self._send("POST", path, body)
         except TimeoutError:
             raise clock.error() from None
-        stream = EventStream(answer, EventParser(self._config.engine_event_bytes_max), clock)
+        stream = EventStream(answer, WholeEvents(self._config.engine_event_bytes_max), clock)
         try:
             await stream.begin()
         except BaseException:
@@ -123,16 +123,16 @@ class EngineHttp:
 
 
 class EventStream:
-    """The data of an answer's events, in lists as they arrive together.
+    """The bytes of an answer's events, those together that arrive together: whole ones alone.
 
     Ends where the engine ends it: whether that was the right place is for the reader to say.
     """
 
     def __init__(
-        self, answer: aiohttp.ClientResponse, parser: EventParser, clock: "_Clock"
+        self, answer: aiohttp.ClientResponse, events: WholeEvents, clock: "_Clock"
     ) -> None:
         self._answer = answer
-        self._parser = parser
+        self._events = events
         self._clock = clock
         self._first: bytes | None = None
         self._done = False
@@ -149,16 +149,13 @@ class EventStream:
     def __aiter__(self) -> "EventStream":
         return self
 
-    async def __anext__(self) -> list[bytes]:
-        self._parser.check()
+    async def __anext__(self) -> bytes:
+        self._events.check()
         while not self._done and (chunk := await self._chunk()):
-            events = self._parser.feed(chunk)
-            if events and events[-1] == DONE:
-                self._done = True
-                events.pop()
-            if events:
-                return events
-            self._parser.check()
+            if whole := self._events.feed(chunk):
+                self._done = ends_stream(whole)
+                return whole
+            self._events.check()
         raise StopAsyncIteration
 
     async def finish(self) -> None:

@@ -13,7 +13,7 @@ from app.engine.chat_engine import ChatEngine
 from app.engine.forced_calls import as_call, functions_to_call, held_to_call
 from app.engine.http import EngineHttp
 from app.engine.local_server import MODEL
-from app.engine.types import EngineModel, EngineRequest, Event, Item
+from app.engine.types import Batch, EngineModel, EngineRequest, Event, Item
 from app.errors import EngineRefused
 
 MODELS = (MODEL, "@oi/beta")
@@ -32,7 +32,7 @@ class LocalEngine:
         self.address = http.address
         self.breaker = http.breaker
 
-    async def stream(self, request: EngineRequest) -> AsyncGenerator[list[Event]]:
+    async def stream(self, request: EngineRequest) -> AsyncGenerator[Batch]:
         _check(request)
         if functions := functions_to_call(request):
             last = await self._last_event(held_to_call(request, functions))

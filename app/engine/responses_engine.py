@@ -8,9 +8,11 @@ from urllib.parse import quote
 import structlog
 
 from app.engine.decode import decode_models, decode_object, up_to_error
+from app.engine.deltas import DeltaReader
 from app.engine.failures import ended_early, error_of_event
 from app.engine.http import EngineHttp, EventStream
-from app.engine.types import EngineModel, EngineRequest, Event
+from app.engine.sse import data_of_events
+from app.engine.types import Batch, EngineModel, EngineRequest, Event
 from app.errors import EngineBroken, EngineRefused
 
 log = structlog.get_logger()
@@ -29,18 +31,23 @@ class ResponsesEngine:
         self.address = http.address
         self.breaker = http.breaker
 
-    async def stream(self, request: EngineRequest) -> AsyncGenerator[list[Event]]:
+    async def stream(self, request: EngineRequest) -> AsyncGenerator[Batch]:
         answer = await self._ask(request)
+        deltas = DeltaReader()
         try:
-            async for batch in answer:
-                events, error = up_to_error(self._events(batch))
+            async for whole in answer:
+                if alike := deltas.read(whole):
+                    yield alike
+                    continue
+                events, error = up_to_error(self._events(data_of_events(whole)))
                 if events:
                     yield events
                 if error:
                     raise error
-                if events[-1]["type"] in TERMINAL_EVENTS:
+                if events and events[-1]["type"] in TERMINAL_EVENTS:
                     await answer.finish()
                     return
+                deltas.learn(whole, events)
         finally:
             answer.close()
         raise ended_early()
@@ -66,9 +73,9 @@ class ResponsesEngine:
                 log.info("engine.continuation_refused", code=error.code)
         return await self._http.stream("/responses", responses_body(request))
 
-    def _events(self, batch: list[bytes]) -> Iterator[Event]:
+    def _events(self, found: list[bytes]) -> Iterator[Event]:
         """Up to the terminal one: what follows it is nobody's."""
-        for data in batch:
+        for data in found:
             event = self._event(data)
             yield event
             if event["type"] in TERMINAL_EVENTS:

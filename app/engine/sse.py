@@ -1,7 +1,5 @@
 """Server-sent events from byte chunks that are split anywhere."""
 
-from itertools import takewhile
-
 from app.errors import EngineBroken
 
 DONE = b"[DONE]"
@@ -10,17 +8,16 @@ DONE = b"[DONE]"
 _BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 
 
-class EventParser:
-    """Fed with chunks, gives the data of every event that they complete.
+class WholeEvents:
+    """Fed with chunks, gives the bytes of the events that they complete: see `data_of_events`.
 
     Own code, because the libraries work on decoded lines and make an object a line: ten times
-    the cost on the hottest path. Names, ids and retry times are skipped: an event of the
-    Responses API says its type in its data.
+    the cost on the hottest path. Every line ends with a line feed here.
     """
 
     def __init__(self, event_bytes_max: int) -> None:
         self._event_bytes_max = event_bytes_max
-        self._buffer = bytearray()
+        self._rest = bytearray()
         self._after_carriage_return = False
         self._at_start = True
         self._too_large = False
@@ -32,32 +29,69 @@ class EventParser:
                 f"The engine sent an event larger than {self._event_bytes_max} bytes."
             )
 
-    def feed(self, chunk: bytes) -> list[bytes]:
+    def feed(self, chunk: bytes) -> bytes:
         """Up to an event that is larger than allowed, if there is one: see `check`."""
         if not chunk:
-            return []
+            return b""
         if b"\r" in chunk or self._after_carriage_return:
             chunk = self._with_line_feeds(chunk)
-        searched = max(0, len(self._buffer) - 1)
-        self._buffer += chunk
-        if self._buffer.find(b"\n\n", searched) < 0:
-            self._too_large = len(self._buffer) > self._event_bytes_max
-            return []
-        *blocks, rest = bytes(self._buffer).split(b"\n\n")
-        self._buffer = bytearray(rest)
-        if self._at_start:
+        whole = self._complete(chunk) if self._rest else self._begin(chunk)
+        self._too_large = len(self._rest) > self._event_bytes_max
+        if self._at_start and whole:
             self._at_start = False
-            blocks[0] = blocks[0].removeprefix(_BYTE_ORDER_MARK)
-        if max(len(rest), *map(len, blocks)) > self._event_bytes_max:
-            self._too_large = True
-            blocks = list(takewhile(lambda block: len(block) <= self._event_bytes_max, blocks))
-        return [data for block in blocks if (data := _data(block)) is not None]
+            whole = whole.removeprefix(_BYTE_ORDER_MARK)
+        return whole if len(whole) <= self._event_bytes_max else self._up_to_too_large(whole)
+
+    def _begin(self, chunk: bytes) -> bytes:
+        end = _end_of_events(chunk)
+        self._rest += chunk[end:]
+        return chunk[:end]
+
+    def _complete(self, chunk: bytes) -> bytes:
+        searched = len(self._rest) - 1
+        self._rest += chunk
+        end = _end_of_events(self._rest, searched)
+        whole = bytes(self._rest[:end])
+        del self._rest[:end]
+        return whole
+
+    def _up_to_too_large(self, whole: bytes) -> bytes:
+        end = 0
+        for block in whole.split(b"\n\n"):
+            if len(block) > self._event_bytes_max:
+                self._too_large = True
+                return whole[:end]
+            end += len(block) + 2
+        return whole
 
     def _with_line_feeds(self, chunk: bytes) -> bytes:
         if self._after_carriage_return:
             chunk = chunk.removeprefix(b"\n")
         self._after_carriage_return = chunk.endswith(b"\r")
         return chunk.replace(b"\r\n", b"\n").replace(b"\r", b"\n")
+
+
+def _end_of_events(received: bytes | bytearray, searched: int = 0) -> int:
+    """0 where none has ended."""
+    last = received.rfind(b"\n\n", searched)
+    return last + 2 if last >= 0 else 0
+
+
+def data_of_events(whole: bytes) -> list[bytes]:
+    """The data of each event, but for the one that ends a stream.
+
+    Names, ids and retry times are skipped: an event of the Responses API says its type in its data.
+    """
+    data = _all_data(whole)
+    return data[:-1] if data[-1:] == [DONE] else data
+
+
+def ends_stream(whole: bytes) -> bool:
+    return DONE in whole and _all_data(whole)[-1:] == [DONE]
+
+
+def _all_data(whole: bytes) -> list[bytes]:
+    return [data for block in whole.split(b"\n\n") if (data := _data(block)) is not None]
 
 
 def _data(block: bytes) -> bytes | None:

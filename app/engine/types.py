@@ -1,6 +1,6 @@
 """The port to an inference API: one request in, a stream of Responses events out."""
 
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Iterable
 from typing import Any, Protocol
 
 import msgspec
@@ -12,6 +12,10 @@ Event = dict[str, Any]
 
 Item = dict[str, Any]
 """One input or output item as the Responses API writes it."""
+
+
+Batch = Iterable[Event]
+"""Events that arrived together, at least one: a list, or Deltas, which are alike."""
 
 
 class EngineRequest(msgspec.Struct, frozen=True, kw_only=True):
@@ -50,7 +54,7 @@ class Engine(Protocol):
     """It is asked to keep its responses, and to continue them."""
     breaker: Breaker
 
-    def stream(self, request: EngineRequest) -> AsyncGenerator[list[Event]]:
+    def stream(self, request: EngineRequest) -> AsyncGenerator[Batch]:
         """The engine's events in order, each parsed once, those together that arrived together.
 
         Ends by itself only after a terminal event (`response.completed`, `.incomplete`,

@@ -6,7 +6,7 @@ from itertools import islice
 
 from app.cache import exact
 from app.cache.types import CacheEntry, CachePlan
-from app.engine.types import Event
+from app.engine.types import Batch
 from app.errors import OnlyIfCached
 from app.ids import ResponseId, id_text
 from app.responses.complete import ENDS, Completer
@@ -89,7 +89,7 @@ def _depart(parts: Parts, road: Road) -> Run:
     return Run(road.call, Completer(resource, request.parameters), events)
 
 
-def _events(parts: Parts, road: Road) -> AsyncGenerator[list[Event]]:
+def _events(parts: Parts, road: Road) -> AsyncGenerator[Batch]:
     """From the cache, from an identical call on its way, or from the engine."""
     if road.entry:
         return _replay(road.entry)
@@ -103,7 +103,7 @@ def _events(parts: Parts, road: Road) -> AsyncGenerator[list[Event]]:
     return road.flight.follow()
 
 
-async def _replay(entry: CacheEntry) -> AsyncGenerator[list[Event]]:
+async def _replay(entry: CacheEntry) -> AsyncGenerator[Batch]:
     """A stored log, as if the engine said it again, with the usage that it had."""
     events = unpack(entry.events)
     while batch := list(islice(events, REPLAYED_AT_ONCE)):

@@ -6,15 +6,15 @@ from contextlib import aclosing
 
 from cachetools import TTLCache
 
-from app.engine.types import Event
+from app.engine.types import Batch
 from app.responses.live import Log
 
 
 class Flight:
     """One engine call and its readers. It ends early when the last of them goes."""
 
-    def __init__(self, batches: AsyncGenerator[list[Event]]) -> None:
-        self._log: Log[Event] = Log()
+    def __init__(self, batches: AsyncGenerator[Batch]) -> None:
+        self._log: Log[Batch] = Log()
         self._task = asyncio.create_task(self._pump(batches))
         self._abandoned = False
 
@@ -23,20 +23,21 @@ class Flight:
         """Nobody can read along any more: it ended with an error, or is about to."""
         return self._abandoned or (self._log.closed and self._log.error is not None)
 
-    async def follow(self) -> AsyncGenerator[list[Event]]:
+    async def follow(self) -> AsyncGenerator[Batch]:
         try:
             async with aclosing(self._log.follow()) as batches:
-                async for batch in batches:
-                    yield batch
+                async for ready in batches:
+                    for batch in ready:
+                        yield batch
         finally:
             if not self._log.readers and not self._log.closed:
                 self._abandoned = True
                 self._task.cancel()
 
-    async def _pump(self, batches: AsyncGenerator[list[Event]]) -> None:
+    async def _pump(self, batches: AsyncGenerator[Batch]) -> None:
         try:
             async for batch in batches:
-                self._log.append(*batch)
+                self._log.append(batch)
         except BaseException as error:
             self._log.close(error)
             if isinstance(error, asyncio.CancelledError):
@@ -59,7 +60,7 @@ class Flights:
         """How many have landed."""
 
     def join(
-        self, key: Hashable, depart: Callable[[], AsyncGenerator[list[Event]]]
+        self, key: Hashable, depart: Callable[[], AsyncGenerator[Batch]]
     ) -> tuple[Flight, bool]:
         """The flight under this key, and whether it began just now; none that has failed."""
         flight = self._flights.get(key)

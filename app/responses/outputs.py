@@ -33,6 +33,13 @@ RENAMED = {
 """As Open Responses calls them, and as OpenAI does."""
 
 
+def delta_told(event: Event, text: LiveText) -> Event:
+    told = {**event, **text.where}
+    if text.kind.name == "output_text":
+        told["logprobs"] = event.get("logprobs") or []
+    return told
+
+
 class Outputs:
     """`feed` takes an engine's event, `end` its last one; both give the events to send.
 
@@ -107,11 +114,9 @@ class Outputs:
         text.pieces.append(delta)
         if text.item.index is None:
             return
-        told = {**event, **text.where}
         if kind.name == "output_text":
-            told["logprobs"] = logprobs = event.get("logprobs") or []
-            text.logprobs += logprobs
-        self._made.append(told)
+            text.logprobs += event.get("logprobs") or []
+        self._made.append(delta_told(event, text))
 
     def _read_text_done(self, event: Event, kind: Kind) -> None:
         text = self._text_of(event, kind)
@@ -172,6 +177,14 @@ class Outputs:
         if item and item.index is not None:
             told |= {"output_index": item.index, "item_id": item.id_text}
         self._made.append(told)
+
+    def text_going_on(self, event: Event) -> LiveText | None:
+        """What a delta that was just read is about, if all alike can be told without reading."""
+        kind = DELTAS.get(event["type"])
+        text = self._text_of(event, kind) if kind else None
+        if text is None or text.closed or text.item.index is None or event.get("logprobs"):
+            return None
+        return text
 
     # Finding
 

@@ -9,7 +9,8 @@ from typing import Any
 import msgspec
 import structlog
 
-from app.engine.types import Event
+from app.engine.deltas import Deltas
+from app.engine.types import Batch
 from app.errors import BackstoryError, EngineBroken, EngineError, TooManyRequests, Unavailable
 from app.ids import ResponseId
 from app.responses.complete import BEGINNINGS, Completer
@@ -32,9 +33,7 @@ class Stopped(BackstoryError):
 
 
 class Run:
-    def __init__(
-        self, call: Call, completer: Completer, batches: AsyncGenerator[list[Event]]
-    ) -> None:
+    def __init__(self, call: Call, completer: Completer, batches: AsyncGenerator[Batch]) -> None:
         self.call = call
         self.completer = completer
         self.log: Log[bytes] = Log()
@@ -96,14 +95,17 @@ class Run:
         else:
             self._break_off(Stopped("The response was stopped before its end."))
 
-    def _take(self, batch: list[Event]) -> None:
+    def _take(self, batch: Batch) -> None:
         """Events that came together leave together, those before a malformed one too."""
-        if self.call.record.first_token_ms is None and batch[-1]["type"] not in BEGINNINGS:
+        if self.call.record.first_token_ms is None and _speaks(batch):
             self.call.record.first_token_ms = self.elapsed_ms()
         frames: list[bytes] = []
         try:
-            for event in batch:
-                frames += self.completer.add(event)
+            if isinstance(batch, Deltas):
+                frames = self.completer.add_deltas(batch)
+            else:
+                for event in batch:
+                    frames += self.completer.add(event)
         except MALFORMED as error:
             raise EngineBroken("The engine sent an event that is not of its type.") from error
         finally:
@@ -158,6 +160,10 @@ class Run:
 
     def elapsed_ms(self) -> float:
         return (time.perf_counter() - self.call.started) * 1000
+
+
+def _speaks(batch: Batch) -> bool:
+    return any(event["type"] not in BEGINNINGS for event in batch)
 
 
 async def _whole(work: Awaitable[None]) -> None:

@@ -11,7 +11,7 @@ from tests.bench.options import Options
 from tests.bench.report import Findings, Table, at_least
 from tests.bench.world import World
 
-DELTAS = 1_000
+DELTAS = 10_000
 CHUNKS = (1, 10, 100)
 PEER = "bare pass-through"
 OURS = {"store: false": {"store": False}, "stored": {"memory": False}}

@@ -1,5 +1,6 @@
 """Short ways to ask an engine and to read its answer."""
 
+from collections.abc import Iterable
 from contextlib import aclosing
 from typing import Any
 
@@ -25,7 +26,7 @@ async def answer(engine: Engine, request: EngineRequest) -> list[Event]:
         return [event async for batch in batches for event in batch]
 
 
-def types(events: list[Event]) -> list[str]:
+def types(events: Iterable[Event]) -> list[str]:
     return [event["type"] for event in events]
 
 

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app.engine.sse import EventParser
+from app.engine.sse import WholeEvents, data_of_events
 from app.errors import EngineBroken
 
 BYTES_MAX = 10_000
@@ -16,11 +16,11 @@ event = st.lists(data_line | noise, min_size=1, max_size=5)
 
 
 def parse(*chunks: bytes) -> list[bytes]:
-    parser = EventParser(BYTES_MAX)
+    events = WholeEvents(BYTES_MAX)
     found = []
     for chunk in chunks:
-        found += parser.feed(chunk)
-        parser.check()
+        found += data_of_events(events.feed(chunk))
+        events.check()
     return found
 
 
@@ -54,7 +54,8 @@ def test_any_chunking_gives_the_same_events(
         (b"data: a\r\rdata: b\r\r", [b"a", b"b"]),
         (b"data: a\r\n\r\ndata: b\n\n", [b"a", b"b"]),
         (b"\xef\xbb\xbfdata: a\n\n", [b"a"]),
-        (b"data: [DONE]\n\n", [b"[DONE]"]),
+        (b"data: [DONE]\n\n", []),
+        (b"data: a\n\ndata: [DONE]\n\n", [b"a"]),
         (b"data: a\n\ndata: half", [b"a"]),
         (b"data: a\n", []),
     ],
@@ -74,11 +75,11 @@ def test_an_event_above_the_limit_is_broken() -> None:
 
 
 def test_what_came_together_with_an_event_above_the_limit_came() -> None:
-    parser = EventParser(BYTES_MAX)
-    events = b"data: a\n\ndata: %b\n\ndata: b\n\n" % (b"x" * BYTES_MAX)
-    assert parser.feed(events) == [b"a"]
+    events = WholeEvents(BYTES_MAX)
+    stream = b"data: a\n\ndata: %b\n\ndata: b\n\n" % (b"x" * BYTES_MAX)
+    assert data_of_events(events.feed(stream)) == [b"a"]
     with pytest.raises(EngineBroken):
-        parser.check()
+        events.check()
 
 
 def test_an_event_that_never_ends_is_broken() -> None:
