@@ -59,6 +59,7 @@ class Config(msgspec.Struct, frozen=True, kw_only=True):
     engine_retry_wait_seconds_max: Seconds = 2.0
     engine_breaker_failures_max: Positive = 10
     engine_breaker_open_seconds: Seconds = 5.0
+    engine_context_tokens: Positive | None = None
     local_engine_threads: Positive = 1
     local_engine_context_tokens: Positive = 4096
     local_engine_slots: Positive = 2
@@ -74,6 +75,8 @@ class Config(msgspec.Struct, frozen=True, kw_only=True):
     body_bytes_max: Positive = 16 * 2**20
     items_per_request_max: Positive = 10_000
     context_items_max: Positive = 20_000
+    compact_keep_tokens: Positive = 8_000
+    compact_summary_tokens: Positive = 2_000
     running_responses_max: Positive = 2_000
     list_limit_max: Positive = 100
     memories_per_request_max: Positive = 1_000
@@ -91,6 +94,7 @@ class Config(msgspec.Struct, frozen=True, kw_only=True):
     commit_retry_seconds: Seconds = 10.0
     recall_timeout_seconds: Seconds = 2.0
     title_timeout_seconds: Seconds = 10.0
+    compact_timeout_seconds: Seconds = 120.0
     request_flush_seconds: Seconds = 1.0
     drain_seconds: Seconds = 20.0
     running_visible_after_seconds: Seconds = 1.0

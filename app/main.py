@@ -13,6 +13,8 @@ from app import health
 from app.blobs import routes as blobs_routes
 from app.completions import routes as completions_routes
 from app.config import Config
+from app.contexts.seal import Seals
+from app.contexts.windows import Windows
 from app.conversations import items_routes
 from app.conversations import routes as conversations_routes
 from app.conversations.parts import ConversationParts
@@ -34,6 +36,7 @@ from app.log import set_up_log
 from app.memory import routes as memory_routes
 from app.memory.embed import JOBS_MAX, embed_handler
 from app.processes import DRAIN_SIGNAL
+from app.responses import context_routes
 from app.responses import routes as responses_routes
 from app.responses.abandoned import open_custodian
 from app.responses.flights import Flights
@@ -56,6 +59,7 @@ ROUTES: list[Any] = [
     *responses_routes.ROUTES,
     *completions_routes.ROUTES,
     *vectors_routes.ROUTES,
+    *context_routes.ROUTES,
     *erasure_routes.ROUTES,
     *conversations_routes.ROUTES,
     *items_routes.ROUTES,
@@ -144,6 +148,8 @@ async def _lifespan(app: Litestar, config: Config) -> AsyncIterator[None]:
             signals=signals,
             flights=Flights(),
             running=Running(),
+            seals=Seals(vault),
+            windows=Windows(engine, config.engine_context_tokens),
         )
         _serve_jobs(parts)
         app.state.update(

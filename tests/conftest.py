@@ -10,6 +10,7 @@ pytest_plugins = [
     "tests.support.embedder_fixtures",
     "tests.support.engine_fixtures",
     "tests.support.service_fixtures",
+    "tests.support.context_fixtures",
 ]
 
 

@@ -17,6 +17,7 @@ PREFIXES = {
     "function_call": "fc",
     "function_call_output": "fco",
     "reasoning": "rs",
+    "compaction": "cmp",
 }
 STATUSES = frozenset({"in_progress", "completed", "incomplete"})
 """What an item's column can hold; a status that only some types have stays with what is said."""
@@ -114,8 +115,9 @@ def shown(item_id: ItemId, status: str, body: Item) -> Item:
 
 
 def with_status(item: Item, status: str) -> Item:
-    """Reasoning has a status only where it is not whole, as OpenAI gives it."""
-    if item.get("type") == "reasoning" and status != "incomplete":
+    """Reasoning has a status only where it is not whole, a compaction never, as OpenAI has it."""
+    type_ = item.get("type")
+    if type_ == "compaction" or (type_ == "reasoning" and status != "incomplete"):
         return {name: value for name, value in item.items() if name != "status"}
     return {**item, "status": status}
 

@@ -57,7 +57,7 @@ async def resolve(
     place = await _place(conn, caller, previous_response, conversation)
     if place.branch is None:
         return place
-    items = await queries.list_path_items(
+    items = await queries.list_context_items(
         conn, caller.project, place.branch, until=place.position, most=items_max + 1
     )
     if len(items) > items_max:

@@ -9,6 +9,7 @@ from app.conversations.types import (
     Appended,
     KnownTurn,
     PathItem,
+    StoredCompaction,
     StoredConversation,
     StoredItem,
     Turn,
@@ -23,6 +24,10 @@ _list_path_items = _sql.rows("list_path_items", StoredItem)
 _items_oldest_first = _sql.rows("list_items_oldest_first", StoredItem)
 _items_newest_first = _sql.rows("list_items_newest_first", StoredItem)
 _find_path_item = _sql.rows("find_path_item", PathItem)
+_list_context_items = _sql.rows("list_context_items", StoredItem)
+_list_compactions = _sql.rows("list_compactions", StoredCompaction)
+_insert_compaction = _sql.statement("insert_compaction")
+_delete_compactions = _sql.statement("delete_compactions")
 _list_range_items = _sql.rows("list_range_items", StoredItem)
 _list_known_items = _sql.rows("list_known_items", StoredItem)
 _get_item = _sql.rows("get_item", StoredItem)
@@ -103,6 +108,31 @@ async def find_path_item(
     return await _find_path_item.one(
         conn, project=project, branch_id=branch_id, until=until, item_id=item_id
     )
+
+
+async def list_context_items(
+    conn: Connection, project: ProjectId, branch_id: BranchId, *, until: int, most: int
+) -> list[StoredItem]:
+    """A compaction comes first, as an item of the type `compacted`."""
+    return await _list_context_items.all(
+        conn, project=project, branch_id=branch_id, until=until, most=most
+    )
+
+
+async def list_compactions(
+    conn: Connection, project: ProjectId, user_id: UserId, compaction_ids: Sequence[UUID]
+) -> list[StoredCompaction]:
+    return await _list_compactions.all(
+        conn, project=project, user_id=user_id, compaction_ids=compaction_ids
+    )
+
+
+async def insert_compaction(conn: Connection, values: dict[str, Any]) -> None:
+    await _insert_compaction.run(conn, **values)
+
+
+async def delete_compactions(conn: Connection, project: ProjectId, sources: Sequence[UUID]) -> None:
+    await _delete_compactions.run(conn, project=project, sources=sources)
 
 
 async def list_range_items(

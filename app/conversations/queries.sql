@@ -101,6 +101,82 @@ JOIN item_path(:project, :branch_id, :until) AS path
 JOIN contents c ON c.project_id = :project AND c.user_id = i.user_id AND c.hash = i.content_hash
 WHERE i.project_id = :project AND i.item_id = :item_id;
 
+-- name: list_context_items
+-- What a turn continues: the latest compaction on the path, if there is one, and all items after
+-- it; all items up to a position, where there is none.
+WITH path AS (
+    SELECT branch_id, fork_position, until FROM item_path(:project, :branch_id, :until)
+), latest AS (
+    SELECT found.compaction_id, found.position, found.body
+    FROM path
+    CROSS JOIN LATERAL (
+        SELECT c.compaction_id, c.position, c.body
+        FROM compactions c
+        WHERE c.project_id = :project AND c.branch_id = path.branch_id
+          AND c.position >= path.fork_position AND c.position < path.until
+        ORDER BY c.position DESC
+        LIMIT 1) AS found
+    ORDER BY found.position DESC
+    LIMIT 1
+)
+SELECT compaction_id AS item_id, 'compacted' AS type, 'completed' AS status, position, body
+FROM latest
+UNION ALL
+SELECT * FROM (
+    SELECT i.item_id, i.type, i.status, i.position, c.body
+    FROM path
+    JOIN items i ON i.project_id = :project AND i.branch_id = path.branch_id
+        AND i.position >= path.fork_position AND i.position < path.until
+        AND i.position > coalesce((SELECT position FROM latest), -1)
+    JOIN contents c ON c.project_id = :project AND c.user_id = i.user_id
+        AND c.hash = i.content_hash
+    ORDER BY i.position
+    LIMIT :most) AS after
+ORDER BY position;
+
+-- name: list_compactions
+-- What compactions say: those of a user, of which nothing that they were made from is forgotten.
+SELECT compaction_id, body
+FROM compactions
+WHERE project_id = :project AND compaction_id = ANY(:compaction_ids) AND user_id = :user_id;
+
+-- name: insert_compaction!
+-- Stores one, unless something that it was made from was forgotten meanwhile. What is being
+-- forgotten at this moment is waited for; what we read stays until we are done.
+WITH items_there AS (
+    SELECT item_id FROM items
+    WHERE project_id = :project AND item_id = ANY(:read)
+    FOR SHARE
+), compactions_there AS (
+    SELECT compaction_id FROM compactions
+    WHERE project_id = :project AND compaction_id = ANY(:read)
+    FOR SHARE
+), kept AS (
+    INSERT INTO compactions (project_id, compaction_id, user_id, branch_id, position, body)
+    SELECT :project, :compaction_id, :user_id, :branch_id, :position, :body
+    WHERE cardinality(:read::uuid[])
+        = (SELECT count(*) FROM items_there) + (SELECT count(*) FROM compactions_there)
+    RETURNING compaction_id
+)
+INSERT INTO compaction_sources (project_id, source_id, compaction_id, user_id)
+SELECT :project, made_from.source_id, kept.compaction_id, :user_id
+FROM kept, unnest(:read::uuid[] || :new::uuid[]) AS made_from (source_id)
+ON CONFLICT DO NOTHING;
+
+-- name: delete_compactions!
+-- Those that were made from these items, and those that were made from them.
+WITH RECURSIVE fallen AS (
+    SELECT s.compaction_id
+    FROM compaction_sources s
+    WHERE s.project_id = :project AND s.source_id = ANY(:sources)
+    UNION
+    SELECT s.compaction_id
+    FROM fallen f
+    JOIN compaction_sources s ON s.project_id = :project AND s.source_id = f.compaction_id
+)
+DELETE FROM compactions
+WHERE project_id = :project AND compaction_id = ANY(ARRAY(SELECT compaction_id FROM fallen));
+
 -- name: list_range_items
 -- The items of a branch from one position up to another.
 SELECT i.item_id, i.type, i.status, i.position, c.body

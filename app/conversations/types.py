@@ -2,6 +2,7 @@
 
 from datetime import datetime
 from typing import Annotated, Any, Literal
+from uuid import UUID
 
 import msgspec
 from msgspec import UNSET, Meta, UnsetType
@@ -63,6 +64,22 @@ class Appended(msgspec.Struct, frozen=True):
     branch_id: BranchId
     moved: bool
     """The conversation's head was where the turn continues it, and is the turn now."""
+
+
+class StoredCompaction(msgspec.Struct, frozen=True):
+    compaction_id: UUID
+    body: Any
+
+
+class NewCompaction(msgspec.Struct, frozen=True, kw_only=True):
+    """One about to be stored. Its item is the first of a turn's output."""
+
+    compaction_id: UUID
+    body: bytes
+    read: list[UUID]
+    """The items and the earlier compaction that it was made from."""
+    new: list[UUID]
+    """The items of its own turn that it holds."""
 
 
 class StoredConversation(msgspec.Struct, frozen=True):

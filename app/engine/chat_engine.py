@@ -6,10 +6,15 @@ from itertools import chain
 from app.engine.chat_chunk import decode_chunk
 from app.engine.chat_events import ChatEvents
 from app.engine.chat_request import chat_body
+from app.engine.count import Counter
 from app.engine.decode import decode_models, up_to_error
 from app.engine.http import EngineHttp
 from app.engine.sse import data_of_events
 from app.engine.types import Batch, EngineModel, EngineRequest
+from app.errors import EngineRefused
+
+COUNTED = frozenset({"model", "messages", "tools", "tool_choice"})
+"""What an endpoint that counts takes."""
 
 
 class ChatEngine:
@@ -19,6 +24,7 @@ class ChatEngine:
     def __init__(self, http: EngineHttp) -> None:
         self._http = http
         self.address = http.address
+        self._counter = Counter(http, "/chat/completions/input_tokens")
         self.breaker = http.breaker
 
     async def stream(self, request: EngineRequest) -> AsyncGenerator[Batch]:
@@ -43,3 +49,12 @@ class ChatEngine:
 
     async def delete(self, engine_response_id: str) -> None:
         """It keeps nothing."""
+
+    async def count(self, request: EngineRequest) -> int | None:
+        """llama.cpp counts chat completions too. What can't be translated is not counted."""
+        try:
+            body = chat_body(request)
+        except EngineRefused:
+            return None
+        counted = {name: value for name, value in body.items() if name in COUNTED}
+        return await self._counter.count(counted)

@@ -35,6 +35,11 @@ class _Model(msgspec.Struct):
     id: str
     created: float | None = None
     owned_by: str | None = None
+    context_length: Any = None
+    context_window: Any = None
+    max_context_length: Any = None
+    max_model_len: Any = None
+    meta: Any = None
 
 
 class _Models(msgspec.Struct):
@@ -48,7 +53,23 @@ def decode_models(body: bytes) -> list[EngineModel]:
         raise EngineBroken("The engine's list of models is not of OpenAI's shape.") from None
     return [
         EngineModel(
-            id=model.id, created=int(model.created or 0), owned_by=model.owned_by or "engine"
+            id=model.id,
+            created=int(model.created or 0),
+            owned_by=model.owned_by or "engine",
+            context_tokens=_context_tokens(model),
         )
         for model in models
     ]
+
+
+def _context_tokens(model: _Model) -> int | None:
+    """By the name that vLLM, llama.cpp or a gateway gives it."""
+    meta = model.meta if isinstance(model.meta, dict) else {}
+    said = (
+        model.context_length,
+        model.max_model_len,
+        model.context_window,
+        model.max_context_length,
+        meta.get("n_ctx"),
+    )
+    return next((value for value in said if isinstance(value, int) and value > 0), None)

@@ -51,11 +51,15 @@ class EngineHttp:
 
     async def get(self, path: str) -> bytes:
         """The body of a small answer. Raises EngineError."""
-        return await self._retries.run(lambda: self._exchange("GET", path))
+        return await self._retries.run(lambda: self._exchange("GET", path, None))
+
+    async def ask(self, path: str, body: dict[str, Any]) -> bytes:
+        """The body of a small answer to a question that is not asked twice. Raises EngineError."""
+        return await self._exchange("POST", path, msgspec.json.encode(body))
 
     async def delete(self, path: str) -> None:
         """Raises EngineError."""
-        await self._retries.run(lambda: self._exchange("DELETE", path))
+        await self._retries.run(lambda: self._exchange("DELETE", path, None))
 
     async def stream(self, path: str, body: dict[str, Any]) -> "EventStream":
         """Posts the body; the answer's first byte has come, and the stream is the caller's to
@@ -63,11 +67,11 @@ class EngineHttp:
         data = msgspec.json.encode(body)
         return await self._retries.run(lambda: self._begin(path, data))
 
-    async def _exchange(self, method: str, path: str) -> bytes:
+    async def _exchange(self, method: str, path: str, body: bytes | None) -> bytes:
         limit = self._config.engine_first_byte_timeout_seconds
         try:
             async with asyncio.timeout(limit):
-                answer = await self._send(method, path, None)
+                answer = await self._send(method, path, body)
                 try:
                     return await _read(answer, self._config.engine_event_bytes_max)
                 finally:

@@ -49,8 +49,14 @@ class LocalEngine:
 
     async def models(self) -> list[EngineModel]:
         """The names that it answers to, once it answers."""
-        await self._chat.models()
-        return [EngineModel(id=name, owned_by="backstory") for name in MODELS]
+        served = await self._chat.models()
+        window = served[0].context_tokens if served else None
+        return [
+            EngineModel(id=name, owned_by="backstory", context_tokens=window) for name in MODELS
+        ]
+
+    async def count(self, request: EngineRequest) -> int | None:
+        return await self._chat.count(request)
 
     async def delete(self, engine_response_id: str) -> None:
         """It keeps nothing."""

@@ -7,6 +7,7 @@ from urllib.parse import quote
 
 import structlog
 
+from app.engine.count import Counter
 from app.engine.decode import decode_models, decode_object, up_to_error
 from app.engine.deltas import DeltaReader
 from app.engine.failures import ended_early, error_of_event
@@ -21,6 +22,14 @@ TERMINAL_EVENTS = frozenset(
     {"response.completed", "response.incomplete", "response.failed", "error"}
 )
 
+COUNTED = frozenset(
+    {
+        *("model", "input", "instructions", "tools", "tool_choice", "parallel_tool_calls"),
+        *("text", "reasoning"),
+    }
+)
+"""What an endpoint that counts takes; it refuses the rest."""
+
 
 class ResponsesEngine:
     name = "responses"
@@ -29,6 +38,7 @@ class ResponsesEngine:
         self._http = http
         self.native = native
         self.address = http.address
+        self._counter = Counter(http, "/responses/input_tokens")
         self.breaker = http.breaker
 
     async def stream(self, request: EngineRequest) -> AsyncGenerator[Batch]:
@@ -72,6 +82,12 @@ class ResponsesEngine:
                     raise
                 log.info("engine.continuation_refused", code=error.code)
         return await self._http.stream("/responses", responses_body(request))
+
+    async def count(self, request: EngineRequest) -> int | None:
+        body = responses_body(request)
+        return await self._counter.count(
+            {name: value for name, value in body.items() if name in COUNTED}
+        )
 
     def _events(self, found: list[bytes]) -> Iterator[Event]:
         """Up to the terminal one: what follows it is nobody's."""

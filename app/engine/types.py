@@ -42,6 +42,8 @@ class EngineModel(msgspec.Struct, frozen=True, kw_only=True):
     id: str
     created: int = 0
     owned_by: str = "engine"
+    context_tokens: int | None = None
+    """How many tokens one call may hold, where the engine tells."""
 
 
 class Engine(Protocol):
@@ -69,4 +71,9 @@ class Engine(Protocol):
 
     async def delete(self, engine_response_id: str) -> None:
         """It keeps that response no longer, if it did. Raises an EngineError."""
+        ...
+
+    async def count(self, request: EngineRequest) -> int | None:
+        """How many tokens the request has, by the engine's own counter; None where it has none,
+        or where it does not answer."""
         ...

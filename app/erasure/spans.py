@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 
+from app.conversations.compactions import forget_compactions
 from app.conversations.types import Turn
 from app.db.sql import Connection
 from app.erasure import queries
@@ -38,6 +39,7 @@ async def forget_said(
     await forget_at_engine(conn, project, last, [ResponseId(span.turn_id) for span in spans])
     gone = await queries.delete_items(conn, project, spans)
     item_ids = [item.item_id for item in gone]
+    await forget_compactions(conn, project, item_ids)
     await forget_by_source(conn, project, "item", item_ids)
     for untitled in await queries.clear_titles(conn, project, item_ids):
         subject = untitled.conversation_id

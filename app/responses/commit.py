@@ -9,15 +9,17 @@ import msgspec
 import stamina
 
 from app.cache.types import CachePlan
+from app.conversations.compactions import keep_compaction
 from app.conversations.contents import Content, Hasher, NewItem, item_type
 from app.conversations.context import Context, head_of
 from app.conversations.history import extend_history
 from app.conversations.thread import forked
+from app.conversations.types import NewCompaction
 from app.db.database import Database
 from app.db.signals import send
 from app.db.sql import Connection
 from app.errors import BackstoryError, Unavailable
-from app.ids import ResponseId, new_id
+from app.ids import BranchId, ResponseId, new_id
 from app.responses import queries
 from app.responses.complete import OutputItem
 from app.responses.log import pack
@@ -90,6 +92,7 @@ class FinishedTurn(msgspec.Struct, kw_only=True):
     cache: CachePlan | None
     copy: EngineCopy | None = None
     """What the engine keeps of it."""
+    compaction: NewCompaction | None = None
     worker_id: UUID | None = None
     """Who had it as a running response, where others could see it."""
 
@@ -139,6 +142,9 @@ async def _commit_once(database: Database, turn: FinishedTurn) -> None:
             if turn.plan.context.conversation and not committed.moved:
                 raise HeadMoved
             await _keep_copy(conn, turn)
+
+            if turn.compaction:
+                await _keep_compaction(conn, turn, committed.branch_id)
     except HeadMoved:
         await _find_place_again(database, turn)
         raise
@@ -172,6 +178,17 @@ async def _keep_copy(conn: Connection, turn: FinishedTurn) -> None:
     )
 
 
+async def _keep_compaction(conn: Connection, turn: FinishedTurn, branch: BranchId) -> None:
+    """Its item is the first of the output; it falls with that, too."""
+    assert turn.compaction is not None
+    new = [*turn.compaction.new, turn.outputs[0].item_id]
+    made = msgspec.structs.replace(turn.compaction, new=new)
+    plan = turn.plan
+    project, user = plan.caller.project, plan.context.user
+    place = plan.context.position + len(plan.inputs)
+    await keep_compaction(conn, project, user, branch, place, made)
+
+
 async def _find_place_again(database: Database, turn: FinishedTurn) -> None:
     """Two turns at once in one conversation: the later one comes after the other. One that
     continued the head by its response, or by sending all again, is a fork now."""
@@ -180,6 +197,7 @@ async def _find_place_again(database: Database, turn: FinishedTurn) -> None:
         plan.context = forked(plan.context)
         turn.resource["conversation"] = shown_conversation(plan.context.conversation)
         return
+    turn.compaction = None  # it does not know of the turn that came between
     async with database.tenant(plan.caller.project) as conn:
         plan.context = await head_of(conn, plan.caller, plan.conversation)
 

@@ -77,6 +77,7 @@ async def _store(parts: Parts, road: Road, run: Run, plan: TurnPlan) -> None:
         replayed=road.entry.log_id if road.entry else None,
         cache=road.cache if road.status == "MISS" else None,
         copy=_engine_copy(parts, road, run, len(outputs)),
+        compaction=road.fit.made if road.fit else None,
         worker_id=parts.leases.worker_id if visible else None,
     )
     await commit(parts.database, turn, retry_seconds=parts.config.commit_retry_seconds)

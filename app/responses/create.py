@@ -11,6 +11,7 @@ from app.errors import OnlyIfCached
 from app.ids import ResponseId, id_text
 from app.responses.complete import ENDS, Completer
 from app.responses.conduct import conduct, flight_key, turn_plan
+from app.responses.fitting import fitted
 from app.responses.log import unpack
 from app.responses.parts import Parts
 from app.responses.resource import new_resource
@@ -94,13 +95,17 @@ def _events(parts: Parts, road: Road) -> AsyncGenerator[Batch]:
     if road.entry:
         return _replay(road.entry)
     if road.cache is None or not road.cache.read:
-        return parts.engine.stream(road.engine_request)
-    road.flight, leads = parts.flights.join(
-        flight_key(road), lambda: parts.engine.stream(road.engine_request)
-    )
+        return _engine_events(parts, road)
+    road.flight, leads = parts.flights.join(flight_key(road), lambda: _engine_events(parts, road))
     if not leads:
         road.status = "COALESCED"
     return road.flight.follow()
+
+
+def _engine_events(parts: Parts, road: Road) -> AsyncGenerator[Batch]:
+    if road.fit:
+        return fitted(parts, road.fit, road.engine_request)
+    return parts.engine.stream(road.engine_request)
 
 
 async def _replay(entry: CacheEntry) -> AsyncGenerator[Batch]:

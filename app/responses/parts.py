@@ -3,6 +3,8 @@
 import msgspec
 
 from app.config import Config
+from app.contexts.seal import Seals
+from app.contexts.windows import Windows
 from app.db.database import Database
 from app.db.signals import Signals
 from app.embeddings.types import Embedder
@@ -40,3 +42,5 @@ class Parts(msgspec.Struct, frozen=True):
     signals: Signals
     flights: Flights
     running: Running
+    seals: Seals
+    windows: Windows

@@ -32,12 +32,21 @@ from app.web.idempotency import Claim
 
 
 class Committed(msgspec.Struct, frozen=True):
-    branch_id: UUID
+    branch_id: BranchId
     moved: bool
     """The conversation's head was where the turn continues it, and is the turn now."""
 
 
+class Counted(msgspec.Struct, frozen=True):
+    """What an engine counted of a response."""
+
+    input_tokens: int | None
+    output_tokens: int | None
+    truncation: str | None
+
+
 _sql = load(__file__)
+_get_counted = _sql.rows("get_counted", Counted)
 _commit_turn = _sql.rows("commit_turn", Committed)
 _get_response = _sql.rows("get_response", StoredResponse)
 _get_log = _sql.rows("get_log", StoredLog)
@@ -207,3 +216,9 @@ async def delete_dead_workers(conn: Connection) -> None:
 
 async def claim_abandoned(conn: Connection, worker_id: UUID, most: int) -> list[Abandoned]:
     return await _claim_abandoned.all(conn, worker_id=worker_id, most=most)
+
+
+async def get_counted(
+    conn: Connection, project: ProjectId, response_id: ResponseId
+) -> Counted | None:
+    return await _get_counted.one(conn, project=project, response_id=response_id)

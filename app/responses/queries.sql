@@ -226,3 +226,11 @@ DELETE FROM workers WHERE lease_until < clock_timestamp() - interval '1 hour';
 -- name: claim_abandoned
 -- Takes over responses of all projects whose workers died.
 SELECT project_id, response_id FROM claim_abandoned_responses(:worker_id, :most);
+
+-- name: get_counted^
+-- The usage that an engine gave of a response.
+SELECT (usage ->> 'input_tokens')::integer AS input_tokens,
+       (usage ->> 'output_tokens')::integer AS output_tokens,
+       fields ->> 'truncation' AS truncation
+FROM responses
+WHERE project_id = :project AND response_id = :response_id;

@@ -39,7 +39,7 @@ def read_document(
             for name, value in document.items()
             if name not in OURS and value is not None
         },
-        conversation=_conversation_id(fields.conversation),
+        conversation=conversation_id(fields.conversation),
         cache_control=parse_cache_control(headers.get("cache-control")),
     )
 
@@ -73,7 +73,7 @@ def _check_combination(fields: ResponseFields) -> None:
         )
 
 
-def _conversation_id(value: str | dict[str, Any] | None) -> str | None:
+def conversation_id(value: str | dict[str, Any] | None) -> str | None:
     if isinstance(value, dict):
         value = value.get("id")
         if not isinstance(value, str):

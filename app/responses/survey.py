@@ -7,6 +7,7 @@ import msgspec
 from app.cache import exact
 from app.cache.control import cache_headers, cache_options
 from app.cache.types import CacheEntry, CacheOptions, CachePlan
+from app.contexts.compacted import with_recalled
 from app.conversations.contents import Hasher, NewItem, canonical, item_type
 from app.conversations.context import Context, resolve, whole_calls
 from app.conversations.references import with_references
@@ -14,14 +15,16 @@ from app.conversations.thread import begin_thread, find_thread
 from app.engine.types import EngineRequest, Item
 from app.errors import Forbidden
 from app.ids import PROJECT_ITSELF, ResponseId, UserId, id_text, new_id
+from app.responses.fitting import Fit, plan_fit
 from app.responses.flights import Flight
 from app.responses.native import continued
+from app.responses.opened import Opened, opened
 from app.responses.parts import Parts
 from app.responses.recalled import MemoryPlan, Recollection, memory_plan, recollect
-from app.responses.types import Call
+from app.responses.types import Call, CreateRequest
 from app.settings.types import GatewaySettings
 from app.usage.types import CacheStatus
-from app.web.principal import Scope
+from app.web.principal import Caller, Scope
 
 
 class Road(msgspec.Struct, kw_only=True):
@@ -36,6 +39,7 @@ class Road(msgspec.Struct, kw_only=True):
     memory: MemoryPlan
     recollection: Recollection
     engine_request: EngineRequest
+    fit: Fit | None
     cache: CachePlan | None
     entry: CacheEntry | None = None
     flight: Flight | None = None
@@ -66,46 +70,73 @@ async def survey(parts: Parts, call: Call) -> Road:
     """Everything but the cache: settings, context, recall, the engine's request."""
     request = call.request
     request.items = await with_references(parts.database, call.caller, request.items)
-    context = await _context(parts, call)
+    seen = await opened(parts, call.caller.project, await _context(parts, call), request.items)
+    context = seen.context
     owner = None if context.user == PROJECT_ITSELF else context.user
     settings = await parts.settings.read(call.caller.project, owner)
     call.record.user_id = context.user
     memory = memory_plan(request, settings.memory)
     recollection = await recollect(parts, call.caller.project, context, request.items, memory)
-    engine_request = EngineRequest(
-        model=request.fields.model,
-        input=_engine_input(context, request.items, recollection.items),
-        instructions=request.fields.instructions,
-        parameters=request.parameters,
-        user=_engine_user(parts, context.user),
-    )
-    engine_request = await continued(parts, call, context, recollection.items, engine_request)
     hasher = Hasher(parts.keys.contents, call.caller.project, context.user)
+    new = request.items[context.resent or 0 :] if request.store else []
+    inputs = [hasher.item(item) for item in new]
+    bare = engine_request(parts, request, seen)
+    fit = await plan_fit(
+        parts,
+        call,
+        settings,
+        seen,
+        bare,
+        recollection.items,
+        [item.item_id for item in inputs],
+    )
+    asked = msgspec.structs.replace(bare, input=with_recalled(bare.input, recollection.items))
+    if not (fit or seen.compacted):
+        asked = await continued(parts, call, context, recollection.items, asked)
     return Road(
         call=call,
         settings=settings,
         response_id=ResponseId(new_id()),
         context=context,
         hasher=hasher,
-        inputs=[hasher.item(item) for item in request.items[context.resent or 0 :]]
-        if request.store
-        else [],
+        inputs=inputs,
         memory=memory,
         recollection=recollection,
-        engine_request=engine_request,
-        cache=_cache_plan(parts, call, settings, context.user, engine_request),
+        engine_request=asked,
+        fit=fit,
+        cache=None
+        if fit and fit.compacts
+        else _cache_plan(parts, call, settings, context.user, asked),
+    )
+
+
+def engine_request(parts: Parts, request: CreateRequest, seen: Opened) -> EngineRequest:
+    """What was said before, then what is new, in one form."""
+    before = [item.body for item in whole_calls(seen.context.items, seen.new)]
+    return EngineRequest(
+        model=request.fields.model,
+        input=[*before, *(canonical(item) for item in seen.new)],
+        instructions=request.fields.instructions,
+        parameters=request.parameters,
+        user=_engine_user(parts, seen.context.user),
     )
 
 
 async def _context(parts: Parts, call: Call) -> Context:
-    fields, conversation = call.request.fields, call.request.conversation
-    if not fields.previous_response_id and not conversation:
-        return await _resent_context(parts, call)
-    async with parts.database.tenant(call.caller.project) as conn:
+    found = await named_context(parts, call.caller, call.request)
+    return found or await _resent_context(parts, call)
+
+
+async def named_context(parts: Parts, caller: Caller, request: CreateRequest) -> Context | None:
+    """What a request names to continue. Raises what says that it can't be."""
+    previous, conversation = request.fields.previous_response_id, request.conversation
+    if not previous and not conversation:
+        return None
+    async with parts.database.tenant(caller.project) as conn:
         return await resolve(
             conn,
-            call.caller,
-            previous_response=fields.previous_response_id,
+            caller,
+            previous_response=previous,
             conversation=conversation,
             items_max=parts.config.context_items_max,
         )
@@ -129,16 +160,6 @@ async def _resent_context(parts: Parts, call: Call) -> Context:
 
 def _answered(item: Item) -> bool:
     return item.get("role") == "assistant" or item_type(item) == "function_call"
-
-
-def _engine_input(context: Context, new: list[Item], recalled: list[Item]) -> list[Item]:
-    """What was said before, then what is new, in one form; recalled memories before the last
-    user message."""
-    before = [item.body for item in whole_calls(context.items, new)]
-    now = [canonical(item) for item in new]
-    users = [index for index, item in enumerate(now) if item.get("role") == "user"]
-    place = users[-1] if users else len(now)
-    return before + now[:place] + recalled + now[place:]
 
 
 def _engine_user(parts: Parts, user: UserId) -> str | None:

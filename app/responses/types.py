@@ -30,6 +30,13 @@ class MemoryOptions(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
     remember: bool | None = None
 
 
+class ContextManagement(msgspec.Struct, frozen=True, kw_only=True):
+    """OpenAI's: where the context is above so many tokens, it is compacted first."""
+
+    type: Literal["compaction"]
+    compact_threshold: Annotated[int, Meta(ge=1)] | None = None
+
+
 class ResponseFields(msgspec.Struct, kw_only=True):
     """The fields of a request that Backstory acts on. All others go to the engine as they are."""
 
@@ -45,6 +52,44 @@ class ResponseFields(msgspec.Struct, kw_only=True):
     user: str | None = None
     memory: bool | dict[str, Any] | None = None
     cache: bool | dict[str, Any] | None = None
+    context_management: list[ContextManagement] | None = None
+
+
+class ContextFields(msgspec.Struct, kw_only=True):
+    """The fields of a request that make what the engine reads."""
+
+    input: str | list[Item] | None = None
+    instructions: str | None = None
+    previous_response_id: str | None = None
+    conversation: str | dict[str, Any] | None = None
+    user: str | None = None
+
+
+class CountFields(ContextFields, kw_only=True):
+    """Of a request whose tokens are counted; its tools and formats count too."""
+
+    model: str | None = None
+
+
+class CompactFields(ContextFields, kw_only=True):
+    """Of a context that is to be made smaller."""
+
+    model: Annotated[str, Meta(min_length=1, max_length=512, pattern=r"^[^\x00]+$")]
+
+
+class CountedTokens(msgspec.Struct, frozen=True, kw_only=True):
+    object: Literal["response.input_tokens"] = "response.input_tokens"
+    input_tokens: int
+
+
+class CompactedContext(msgspec.Struct, frozen=True, kw_only=True):
+    """OpenAI's: pass `output` as the next input."""
+
+    id: str
+    object: Literal["response.compaction"] = "response.compaction"
+    created_at: int
+    output: list[Item]
+    usage: dict[str, Any]
 
 
 class Parameters(msgspec.Struct, kw_only=True):

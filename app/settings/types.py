@@ -1,8 +1,9 @@
 """Backstory's own settings: the document under the key `backstory`, of a project or a user."""
 
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 import msgspec
+from msgspec import Meta
 
 OWN_KEY = "backstory"
 
@@ -17,6 +18,8 @@ class GatewaySettings(msgspec.Struct, frozen=True, kw_only=True):
     """What makes a conversation's title; `engine` costs a short call a conversation."""
     title_model: str | None = None
     """By default the model that the conversation was answered by."""
+    compact_threshold: Annotated[int, Meta(ge=1)] | None = None
+    """Contexts that are continued and have more tokens are compacted."""
 
 
 class StoredSetting(msgspec.Struct, frozen=True):

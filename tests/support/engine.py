@@ -7,6 +7,7 @@ by magic words in the last user message (`engine_script.py`). Inside a test it i
 
 import argparse
 import asyncio
+import re
 from collections import Counter, deque
 from collections.abc import AsyncIterator, Iterable
 from contextlib import asynccontextmanager
@@ -15,7 +16,8 @@ from typing import Any
 import msgspec
 from aiohttp import web
 
-from tests.support.engine_events import Json, chat_chunks, response_events
+from app.contexts.summarise import INSTRUCTIONS as SUMMARISING
+from tests.support.engine_events import Json, chat_chunks, response_events, usage_of
 from tests.support.engine_script import (
     Script,
     answer_text,
@@ -27,6 +29,7 @@ from tests.support.engine_script import (
 KEY = "sk-test-engine"
 MODELS = ("test-model", "@oi/beta")
 RECEIVED_MAX = 10_000
+_FACTS = re.compile(r"fact-\w+")
 
 
 class Received:
@@ -67,6 +70,14 @@ class FakeEngine:
         """Set when the first call has come."""
         self.outage: int | None = None
         """Answers everything with this status while it is set."""
+        self.context_tokens: int | None = None
+        """Refuses what has more: a token is a word."""
+        self.lists_window = False
+        """Tells the window in its list of models."""
+        self.counts = False
+        """Has an endpoint that counts tokens."""
+        self.summarises = True
+        """Answers when it is asked for a summary; else 500."""
         self._times: Counter[str] = Counter()
         self._heads: set[str] = set()
         self.kept: set[str] = set()
@@ -87,6 +98,7 @@ class FakeEngine:
         app.router.add_post("/v1/responses", self._responses)
         app.router.add_delete("/v1/responses/{id}", self._delete)
         app.router.add_post("/v1/chat/completions", self._chat)
+        app.router.add_post("/v1/responses/input_tokens", self._count)
         app.router.add_get("/received", self._received)
         return app
 
@@ -97,7 +109,16 @@ class FakeEngine:
             {"id": name, "object": "model", "created": 1_700_000_000, "owned_by": "openinfer"}
             for name in MODELS
         ]
+        if self.lists_window:
+            models = [model | {"context_length": self.context_tokens} for model in models]
         return _json({"object": "list", "data": models})
+
+    async def _count(self, request: web.Request) -> web.Response:
+        if not self.counts:
+            raise web.HTTPNotFound
+        body = msgspec.json.decode(await request.read(), type=dict[str, Any])
+        counted = usage_of(body, "")["input_tokens"]
+        return _json({"object": "response.input_tokens", "input_tokens": counted})
 
     async def _received(self, _: web.Request) -> web.Response:
         """For other processes: how many calls came, and the newest bodies."""
@@ -108,10 +129,14 @@ class FakeEngine:
         try:
             received = await self._receive(request)
             _check_responses_body(received.body)
+            self._check_window(received.body)
             self._check_head(received.body)
         except Refusal as refusal:
             return _refused(refusal)
-        script, text = self._script_of(received.body["input"])
+        if received.body.get("instructions") == SUMMARISING:
+            script, text = self._summary_of(received.body["input"])
+        else:
+            script, text = self._script_of(received.body["input"])
         events = response_events(received.body, script, text)
         return await self._answer(request, received, script, events)
 
@@ -150,6 +175,13 @@ class FakeEngine:
         _check_any_body(body)
         return received
 
+    def _summary_of(self, items: Any) -> tuple[Script, str]:
+        """Of a transcript it tells the facts alone: words such as fact-7. It may hold magic words,
+        which are nobody's orders there."""
+        facts = dict.fromkeys(_FACTS.findall(last_user_text(items)))
+        script = Script() if self.summarises else Script(status=500)
+        return script, f"They spoke of {' '.join(facts) or 'nothing'}."
+
     def _script_of(self, items: Any) -> tuple[Script, str]:
         """What to do, and the text to answer with."""
         said = last_user_text(items)
@@ -168,6 +200,17 @@ class FakeEngine:
         if said == self.key:
             return None
         return Refusal(401, f"Incorrect API key provided: {said}.", code="invalid_api_key")
+
+    def _check_window(self, body: Json) -> None:
+        tokens = usage_of(body, "")["input_tokens"]
+        if self.context_tokens is not None and tokens > self.context_tokens:
+            raise Refusal(
+                400,
+                f"This model's maximum context length is {self.context_tokens} tokens, and the "
+                f"request has {tokens}.",
+                param="input",
+                code="context_length_exceeded",
+            )
 
     def _check_head(self, body: Json) -> None:
         previous = body.get("previous_response_id")

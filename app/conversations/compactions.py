@@ -1,0 +1,52 @@
+"""Compactions as they are stored: a summary of a path's items, in place of them."""
+
+from collections.abc import Sequence
+from typing import Any
+from uuid import UUID
+
+import msgspec
+
+from app.conversations import queries
+from app.conversations.types import NewCompaction
+from app.db.sql import Connection
+from app.ids import BranchId, ProjectId, UserId
+
+COMPACTED = "compacted"
+"""The type under which a stored compaction stands in a context."""
+
+
+async def find_compactions(
+    conn: Connection, project: ProjectId, user: UserId, ids: Sequence[UUID]
+) -> dict[UUID, Any]:
+    """What they say; without those of others, and those that fell with what they were made from."""
+    found = await queries.list_compactions(conn, project, user, ids)
+    return {compaction.compaction_id: compaction.body for compaction in found}
+
+
+async def keep_compaction(
+    conn: Connection,
+    project: ProjectId,
+    user: UserId,
+    branch: BranchId,
+    position: int,
+    made: NewCompaction,
+) -> None:
+    """In the transaction that stores its turn. It is not kept where something that it was made
+    from was forgotten meanwhile: the context is then what is left."""
+    values = {
+        "project": project,
+        "user_id": user,
+        "branch_id": branch,
+        "position": position,
+        "compaction_id": made.compaction_id,
+        "body": msgspec.Raw(made.body),
+        "read": made.read,
+        "new": made.new,
+    }
+    await queries.insert_compaction(conn, values)
+
+
+async def forget_compactions(conn: Connection, project: ProjectId, items: Sequence[UUID]) -> None:
+    """Those that were made from these items. Call it when the items are gone: a compaction that
+    is stored at this moment waits for them."""
+    await queries.delete_compactions(conn, project, items)
