@@ -154,6 +154,13 @@ async def test_the_stream_says_the_same(api: Api) -> None:
     assert len({chunk["id"] for chunk in chunks}) == 1
 
 
+async def test_deltas_that_arrive_together_are_chunks_each(api: Api) -> None:
+    chunks, done = await streamed(api, user(f"[[words:60]] [[chunk:20]] {new_id().hex}"))
+    assert done
+    assert len([choice for c in chunks for choice in c["choices"] if said([c])]) == 60
+    assert len(said(chunks).split()) == 60
+
+
 async def test_the_cache_answers_it_too(api: Api, shared_engine: FakeEngine) -> None:
     text = unique("again")
     body = await completed(api, user(text), temperature=0)
