@@ -45,6 +45,7 @@ from app.responses.parts import Keys, Parts
 from app.responses.remember_turn import turn_handler
 from app.responses.run import Runs
 from app.responses.running import Running
+from app.search import routes as search_routes
 from app.settings.read import SettingsReader
 from app.usage import routes as usage_routes
 from app.usage.record import observe, open_request_log
@@ -63,6 +64,7 @@ ROUTES: list[Any] = [
     *erasure_routes.ROUTES,
     *conversations_routes.ROUTES,
     *items_routes.ROUTES,
+    *search_routes.ROUTES,
     *memory_routes.ROUTES,
     *blobs_routes.ROUTES,
     *usage_routes.ROUTES,

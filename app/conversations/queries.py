@@ -7,6 +7,7 @@ from uuid import UUID
 
 from app.conversations.types import (
     Appended,
+    Holder,
     KnownTurn,
     PathItem,
     StoredCompaction,
@@ -34,6 +35,8 @@ _get_item = _sql.rows("get_item", StoredItem)
 _lock_items = _sql.statement("lock_items")
 _get_history_before = _sql.statement("get_history_before")
 _append_turn = _sql.rows("append_turn", Appended)
+_list_homes = _sql.rows("list_homes", Holder)
+_list_heirs = _sql.rows("list_heirs", Holder)
 _get_conversation = _sql.rows("get_conversation", StoredConversation)
 _hold_conversation = _sql.rows("hold_conversation", StoredConversation)
 _get_conversations = _sql.rows("get_conversations", StoredConversation)
@@ -172,6 +175,18 @@ async def append_turn(conn: Connection, values: dict[str, Any]) -> Appended:
     appended = await _append_turn.one(conn, **values)
     assert appended is not None
     return appended
+
+
+async def list_homes(
+    conn: Connection, project: ProjectId, item_ids: Sequence[ItemId]
+) -> list[Holder]:
+    return await _list_homes.all(conn, project=project, item_ids=item_ids)
+
+
+async def list_heirs(
+    conn: Connection, project: ProjectId, item_ids: Sequence[ItemId]
+) -> list[Holder]:
+    return await _list_heirs.all(conn, project=project, item_ids=item_ids)
 
 
 async def get_conversation(

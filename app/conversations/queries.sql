@@ -268,6 +268,46 @@ WITH advanced AS (
 )
 SELECT branch_id, EXISTS (SELECT FROM moved) AS moved FROM branch;
 
+-- name: list_homes
+-- The conversations that items were said in, where those are still there.
+SELECT i.item_id, c.conversation_id
+FROM items i
+JOIN turns t ON t.project_id = :project AND t.turn_id = i.turn_id
+JOIN conversations c ON c.project_id = :project AND c.conversation_id = t.conversation_id
+WHERE i.project_id = :project AND i.item_id = ANY(:item_ids);
+
+-- name: list_heirs
+-- For each item the eldest conversation that leads over it, where there is one: of those that a
+-- branch begins with, or that its last item was said in, from the item's branch on.
+WITH RECURSIVE upward AS (
+    SELECT i.item_id, i.branch_id, i.position
+    FROM items i
+    WHERE i.project_id = :project AND i.item_id = ANY(:item_ids)
+    UNION ALL
+    SELECT upward.item_id, b.branch_id, upward.position
+    FROM upward
+    JOIN branches b ON b.project_id = :project AND b.parent_branch_id = upward.branch_id
+        AND b.fork_position > upward.position
+), named AS (
+    SELECT upward.item_id, fork.conversation_id
+    FROM upward
+    JOIN turns fork ON fork.project_id = :project AND fork.turn_id = upward.branch_id
+    UNION ALL
+    SELECT upward.item_id, last.conversation_id
+    FROM upward
+    CROSS JOIN LATERAL (
+        SELECT t.conversation_id
+        FROM items i
+        JOIN turns t ON t.project_id = :project AND t.turn_id = i.turn_id
+        WHERE i.project_id = :project AND i.branch_id = upward.branch_id
+        ORDER BY i.position DESC
+        LIMIT 1) AS last
+)
+SELECT DISTINCT ON (named.item_id) named.item_id, c.conversation_id
+FROM named
+JOIN conversations c ON c.project_id = :project AND c.conversation_id = named.conversation_id
+ORDER BY named.item_id, c.conversation_id;
+
 -- name: get_conversation^
 -- A conversation and its head.
 SELECT conversation_id, user_id, head_turn_id, title, metadata, created_at, updated_at

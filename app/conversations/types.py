@@ -82,6 +82,13 @@ class NewCompaction(msgspec.Struct, frozen=True, kw_only=True):
     """The items of its own turn that it holds."""
 
 
+class Holder(msgspec.Struct, frozen=True):
+    """A conversation in which an item is found."""
+
+    item_id: ItemId
+    conversation_id: ConversationId
+
+
 class StoredConversation(msgspec.Struct, frozen=True):
     conversation_id: ConversationId
     user_id: UserId
