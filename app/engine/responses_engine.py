@@ -9,10 +9,10 @@ import structlog
 
 from app.engine.count import Counter
 from app.engine.decode import decode_models, decode_object, up_to_error
-from app.engine.deltas import DeltaReader
+from app.engine.deltas import DeltaReader, Deltas
 from app.engine.failures import ended_early, error_of_event
 from app.engine.http import EngineHttp, EventStream
-from app.engine.sse import data_of_events
+from app.engine.sse import data_of_events, few_at_a_time
 from app.engine.types import Batch, EngineModel, EngineRequest, Event
 from app.errors import EngineBroken, EngineRefused
 
@@ -46,18 +46,11 @@ class ResponsesEngine:
         deltas = DeltaReader()
         try:
             async for whole in answer:
-                if alike := deltas.read(whole):
-                    yield alike
-                    continue
-                events, error = up_to_error(self._events(data_of_events(whole)))
-                if events:
-                    yield events
-                if error:
-                    raise error
-                if events and events[-1]["type"] in TERMINAL_EVENTS:
-                    await answer.finish()
-                    return
-                deltas.learn(whole, events)
+                for batch in self._batches(whole, deltas):
+                    yield batch
+                    if isinstance(batch, list) and batch[-1]["type"] in TERMINAL_EVENTS:
+                        await answer.finish()
+                        return
         finally:
             answer.close()
         raise ended_early()
@@ -88,6 +81,20 @@ class ResponsesEngine:
         return await self._counter.count(
             {name: value for name, value in body.items() if name in COUNTED}
         )
+
+    def _batches(self, whole: bytes, deltas: DeltaReader) -> Iterator[Deltas | list[Event]]:
+        if alike := deltas.read(whole):
+            yield alike
+        elif len(parts := few_at_a_time(whole)) > 1:  # most of them may be alike
+            for part in parts:
+                yield from self._batches(part, deltas)
+        else:
+            events, error = up_to_error(self._events(data_of_events(whole)))
+            if events:
+                yield events
+            if error:
+                raise error
+            deltas.learn(whole, events)
 
     def _events(self, found: list[bytes]) -> Iterator[Event]:
         """Up to the terminal one: what follows it is nobody's."""

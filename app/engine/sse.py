@@ -5,6 +5,9 @@ from app.errors import EngineBroken
 DONE = b"[DONE]"
 """The data that ends a stream of chat chunks, and by Open Responses any stream."""
 
+FEW_EVENTS = 16
+TAIL_BYTES = 256
+
 _BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 
 
@@ -86,8 +89,18 @@ def data_of_events(whole: bytes) -> list[bytes]:
     return data[:-1] if data[-1:] == [DONE] else data
 
 
+def few_at_a_time(whole: bytes) -> list[bytes]:
+    events = whole.split(b"\n\n")[:-1]
+    if len(events) <= FEW_EVENTS:
+        return [whole]
+    return [
+        b"\n\n".join([*events[at : at + FEW_EVENTS], b""])
+        for at in range(0, len(events), FEW_EVENTS)
+    ]
+
+
 def ends_stream(whole: bytes) -> bool:
-    return DONE in whole and _all_data(whole)[-1:] == [DONE]
+    return DONE in whole[-TAIL_BYTES:] and _all_data(whole)[-1:] == [DONE]
 
 
 def _all_data(whole: bytes) -> list[bytes]:

@@ -4,14 +4,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app.engine.sse import WholeEvents, data_of_events
+from app.engine.sse import DONE, WholeEvents, data_of_events
 from app.errors import EngineBroken
 
 BYTES_MAX = 10_000
 
 line = st.binary(max_size=30).map(lambda b: b.replace(b"\r", b"").replace(b"\n", b""))
 noise = st.sampled_from([b": ping", b"id: 7", b"retry: 100", b"event: message", b"data_: x", b":"])
-data_line = line.map(lambda text: b"data: " + text)
+data_line = line.filter(lambda text: text != DONE).map(lambda text: b"data: " + text)
 event = st.lists(data_line | noise, min_size=1, max_size=5)
 
 
