@@ -86,6 +86,9 @@ class Config(msgspec.Struct, frozen=True, kw_only=True):
     embedding_chars_max: Positive = 2_000_000
     image_bytes_max: Positive = 10 * 2**20
     image_pixels_max: Positive = 50_000_000
+    images_per_request_max: Positive = 500
+    context_image_bytes_max: Positive = 48 * 2**20
+    image_memory_bytes_max: Positive = 256 * 2**20
 
     # Times
     principal_ttl_seconds: Seconds = 10.0

@@ -11,6 +11,7 @@ from litestar.di import Provide
 
 from app import health
 from app.blobs import routes as blobs_routes
+from app.blobs.images import Images
 from app.completions import routes as completions_routes
 from app.config import Config
 from app.contexts.seal import Seals
@@ -141,6 +142,7 @@ async def _lifespan(app: Litestar, config: Config) -> AsyncIterator[None]:
             database=database,
             engine=engine,
             embedder=embedder,
+            images=Images(database, config),
             users=users,
             settings=SettingsReader(database, config.settings_ttl_seconds),
             jobs=jobs,

@@ -15,7 +15,6 @@ from app.completions.completion import completion, response_id_text
 from app.completions.request import read_completion
 from app.completions.retrieve import list_messages
 from app.completions.types import CompletionFields
-from app.config import Config
 from app.db.database import Database
 from app.identity.users import Users
 from app.responses import retrieve
@@ -99,13 +98,11 @@ async def get_completion(
 async def get_messages(
     request: Request[Any, Any, Any],
     completion_id: FromPath[str],
-    database: NamedDependency[Database],
-    users: NamedDependency[Users],
-    config: NamedDependency[Config],
+    parts: NamedDependency[Parts],
 ) -> Page:
-    caller = await users.caller_of(request)
-    paging = page_query(request.query_params, config.list_limit_max, "asc")
-    return await list_messages(database, caller, completion_id, paging)
+    caller = await parts.users.caller_of(request)
+    paging = page_query(request.query_params, parts.config.list_limit_max, "asc")
+    return await list_messages(parts.images, caller, completion_id, paging)
 
 
 def _json(value: Any, headers: dict[str, str]) -> Response[bytes]:

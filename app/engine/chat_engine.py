@@ -8,7 +8,8 @@ from app.engine.chat_events import ChatEvents
 from app.engine.chat_request import chat_body
 from app.engine.count import Counter
 from app.engine.decode import decode_models, up_to_error
-from app.engine.http import EngineHttp
+from app.engine.http import EngineHttp, EventStream
+from app.engine.images import seeing
 from app.engine.sse import data_of_events
 from app.engine.types import Batch, EngineModel, EngineRequest
 from app.errors import EngineRefused
@@ -28,7 +29,7 @@ class ChatEngine:
         self.breaker = http.breaker
 
     async def stream(self, request: EngineRequest) -> AsyncGenerator[Batch]:
-        answer = await self._http.stream("/chat/completions", chat_body(request))
+        answer = await self._ask(request)
         try:
             events = ChatEvents(request, self._http.secret)
             yield list(events.begin())
@@ -44,6 +45,10 @@ class ChatEngine:
         finally:
             answer.close()
 
+    async def _ask(self, request: EngineRequest) -> EventStream:
+        async with seeing(request) as seen:
+            return await self._http.stream("/chat/completions", chat_body(seen))
+
     async def models(self) -> list[EngineModel]:
         return decode_models(await self._http.get("/models"))
 
@@ -53,8 +58,9 @@ class ChatEngine:
     async def count(self, request: EngineRequest) -> int | None:
         """llama.cpp counts chat completions too. What can't be translated is not counted."""
         try:
-            body = chat_body(request)
+            async with seeing(request) as seen:
+                body = chat_body(seen)
+                counted = {name: value for name, value in body.items() if name in COUNTED}
+                return await self._counter.count(counted)
         except EngineRefused:
             return None
-        counted = {name: value for name, value in body.items() if name in COUNTED}
-        return await self._counter.count(counted)

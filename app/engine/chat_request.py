@@ -61,23 +61,36 @@ def chat_messages(instructions: str | None, items: Iterable[Item]) -> list[Messa
     messages: list[Message] = []
     if instructions:
         messages.append({"role": "system", "content": instructions})
+    images: list[Item] = []
     for number, item in enumerate(items):
         try:
-            _append(messages, item)
+            if item.get("type") != "function_call_output":
+                _show(messages, images)
+            _append(messages, item, images)
         except (KeyError, TypeError, AttributeError):
             message = f"Input item {number} is not as the Responses API writes it."
             raise _refusal(message, "input") from None
+    _show(messages, images)
     return messages
 
 
-def _append(messages: list[Message], item: Item) -> None:
+def _show(messages: list[Message], images: list[Item]) -> None:
+    """Chats take images only from users: what tools gave follows, when all of them have spoken."""
+    if images:
+        heading = {"type": "text", "text": "Images that the tools gave:"}
+        messages.append({"role": "user", "content": [heading, *images]})
+        images.clear()
+
+
+def _append(messages: list[Message], item: Item, images: list[Item]) -> None:
+    """Images of tools are added to `images`."""
     match item.get("type", "message"):
         case "message":
             messages.append(_message(item))
         case "function_call":
             _append_call(messages, item)
         case "function_call_output":
-            content = _joined_text(item.get("output") or "")
+            content = _tool_text(item.get("output") or "", images)
             messages.append({"role": "tool", "tool_call_id": item["call_id"], "content": content})
         case "item_reference":
             raise _refusal("item_reference cannot be sent to this engine.", "input")
@@ -132,6 +145,15 @@ def _part(part: Item) -> Item:
             return part
         case kind:
             raise _refusal(f"This engine takes no content of type '{kind}'.", "input")
+
+
+def _tool_text(output: str | list[Item], images: list[Item]) -> str:
+    if isinstance(output, str):
+        return output
+    shown = [_part(part) for part in output if part.get("type") == "input_image"]
+    images.extend(shown)
+    texts = [part for part in output if part.get("type") != "input_image"]
+    return _joined_text(texts) or ("(an image, below)" if shown else "")
 
 
 def _joined_text(content: str | list[Item]) -> str:

@@ -5,6 +5,7 @@ from http import HTTPStatus
 from typing import Any
 from urllib.parse import quote
 
+import msgspec
 import structlog
 
 from app.engine.count import Counter
@@ -12,6 +13,7 @@ from app.engine.decode import decode_models, decode_object, up_to_error
 from app.engine.deltas import DeltaReader, Deltas
 from app.engine.failures import ended_early, error_of_event
 from app.engine.http import EngineHttp, EventStream
+from app.engine.images import seeing
 from app.engine.sse import data_of_events, few_at_a_time
 from app.engine.types import Batch, EngineModel, EngineRequest, Event
 from app.errors import EngineBroken, EngineRefused
@@ -69,18 +71,26 @@ class ResponsesEngine:
         """Where it does not go on from its own response, it gets the whole context."""
         if request.continues is not None:
             try:
-                return await self._http.stream("/responses", continued_body(request))
+                return await self._post(_only_new(request))
             except EngineRefused as error:
                 if not _is_about(error, request.continues):
                     raise
                 log.info("engine.continuation_refused", code=error.code)
-        return await self._http.stream("/responses", responses_body(request))
+        return await self._post(msgspec.structs.replace(request, continues=None))
+
+    async def _post(self, request: EngineRequest) -> EventStream:
+        async with seeing(request) as seen:
+            return await self._http.stream("/responses", responses_body(seen))
 
     async def count(self, request: EngineRequest) -> int | None:
-        body = responses_body(request)
-        return await self._counter.count(
-            {name: value for name, value in body.items() if name in COUNTED}
-        )
+        """What cannot be sent is not counted."""
+        try:
+            async with seeing(request) as seen:
+                body = responses_body(seen)
+                counted = {name: value for name, value in body.items() if name in COUNTED}
+                return await self._counter.count(counted)
+        except EngineRefused:
+            return None
 
     def _batches(self, whole: bytes, deltas: DeltaReader) -> Iterator[Deltas | list[Event]]:
         if alike := deltas.read(whole):
@@ -114,20 +124,19 @@ class ResponsesEngine:
 
 
 def responses_body(request: EngineRequest) -> dict[str, Any]:
-    """The whole context: any engine can take the next turn."""
+    """The whole context, unless the engine goes on from what it has."""
     body = {**request.parameters, "model": request.model, "input": request.input}
     if request.instructions is not None:
         body["instructions"] = request.instructions
     if request.user is not None:
         body["user"] = request.user
+    if request.continues is not None:
+        body["previous_response_id"] = request.continues
     return {**body, "stream": True, "store": request.keep}
 
 
-def continued_body(request: EngineRequest) -> dict[str, Any]:
-    return responses_body(request) | {
-        "previous_response_id": request.continues,
-        "input": request.input[request.new_from :],
-    }
+def _only_new(request: EngineRequest) -> EngineRequest:
+    return msgspec.structs.replace(request, input=request.input[request.new_from :])
 
 
 def _is_about(error: EngineRefused, engine_response_id: str) -> bool:

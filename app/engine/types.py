@@ -1,6 +1,7 @@
 """The port to an inference API: one request in, a stream of Responses events out."""
 
-from collections.abc import AsyncGenerator, Iterable
+from collections.abc import AsyncGenerator, Iterable, Sequence
+from contextlib import AbstractAsyncContextManager
 from typing import Any, Protocol
 
 import msgspec
@@ -16,6 +17,14 @@ Item = dict[str, Any]
 
 Batch = Iterable[Event]
 """Events that arrived together, at least one: a list, or Deltas, which are alike."""
+
+
+class Images(Protocol):
+    """The images of a request, which are read only when it is sent."""
+
+    def inlined(self, asked: Sequence[Item]) -> AbstractAsyncContextManager[list[Item]]:
+        """The items with their images in them, as data URLs, for as long as they are needed."""
+        ...
 
 
 class EngineRequest(msgspec.Struct, frozen=True, kw_only=True):
@@ -36,6 +45,8 @@ class EngineRequest(msgspec.Struct, frozen=True, kw_only=True):
     keep: bool = False
     continues: str | None = None
     new_from: int = 0
+    images: Images | None = None
+    """Where `input` refers to images, what has them."""
 
 
 class EngineModel(msgspec.Struct, frozen=True, kw_only=True):

@@ -79,6 +79,7 @@ _delete_cache_entries = _sql.statement("delete_cache_entries")
 _replace_log = _sql.statement("replace_log")
 _get_log = _sql.rows("get_log", StoredLog)
 _delete_logs = _sql.statement("delete_logs")
+_hold_contents = _sql.statement("hold_contents")
 _delete_contents = _sql.statement("delete_contents")
 _delete_replies = _sql.statement("delete_replies")
 _delete_engine_responses = _sql.rows("delete_engine_responses", KeptThere)
@@ -148,6 +149,12 @@ async def get_log(
 
 async def delete_logs(conn: Connection, project: ProjectId, log_ids: Sequence[UUID]) -> None:
     await _delete_logs.run(conn, project=project, log_ids=log_ids)
+
+
+async def hold_contents(
+    conn: Connection, project: ProjectId, user_id: UserId, hashes: Sequence[bytes]
+) -> None:
+    await _hold_contents.run(conn, project=project, user_id=user_id, hashes=hashes)
 
 
 async def delete_contents(

@@ -150,6 +150,13 @@ WHERE l.project_id = :project AND l.log_id = ANY(:log_ids)
   AND NOT EXISTS (
       SELECT FROM cache_entries e WHERE e.project_id = :project AND e.log_id = l.log_id);
 
+-- name: hold_contents!
+-- Waits for who begins or ceases to say these: of two that cease at once, the later one deletes.
+SELECT FROM contents
+WHERE project_id = :project AND user_id = :user_id AND hash = ANY(:hashes)
+ORDER BY hash
+FOR UPDATE;
+
 -- name: delete_contents!
 -- Contents that no item and no response has any more.
 DELETE FROM contents c

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 
+from app.blobs.store import drop_unused, linked
 from app.conversations.compactions import forget_compactions
 from app.conversations.types import Turn
 from app.db.sql import Connection
@@ -53,5 +54,8 @@ async def forget_said(
 async def forget_contents(
     conn: Connection, project: ProjectId, user: UserId, hashes: Sequence[bytes]
 ) -> None:
-    """Those that nothing says any more."""
+    """Those that nothing says any more, and the images that only they showed."""
+    await queries.hold_contents(conn, project, user, hashes)
+    shown = await linked(conn, project, user, hashes)
     await queries.delete_contents(conn, project, user, hashes)
+    await drop_unused(conn, project, user, shown)

@@ -8,6 +8,8 @@ import asyncpg
 import msgspec
 import stamina
 
+from app.blobs.store import keep_shown
+from app.blobs.take import NewImages
 from app.cache.types import CachePlan
 from app.conversations.compactions import keep_compaction
 from app.conversations.contents import Content, Hasher, NewItem, item_type
@@ -71,11 +73,13 @@ class TurnPlan(msgspec.Struct, kw_only=True):
     inputs: list[NewItem]
     recalled: list[UUID]
     remember: bool
+    images: NewImages = msgspec.field(default_factory=NewImages)
 
     def packed(self) -> msgspec.Raw:
-        """For the row of a running response, without what came before."""
+        """For the row of a running response, without what came before, and without images."""
         context = msgspec.structs.replace(self.context, items=[])
-        return msgspec.Raw(msgspec.json.encode(msgspec.structs.replace(self, context=context)))
+        plan = msgspec.structs.replace(self, context=context, images=NewImages())
+        return msgspec.Raw(msgspec.json.encode(plan))
 
 
 class FinishedTurn(msgspec.Struct, kw_only=True):
@@ -138,9 +142,11 @@ async def _commit_once(database: Database, turn: FinishedTurn) -> None:
     try:
         async with database.tenant(turn.plan.caller.project) as conn:
             await _end_lease(conn, turn)
-            committed = await queries.commit_turn(conn, _values(turn))
+            values = _values(turn)
+            committed = await queries.commit_turn(conn, values)
             if turn.plan.context.conversation and not committed.moved:
                 raise HeadMoved
+            await _keep_images(conn, turn, values)
             await _keep_copy(conn, turn)
 
             if turn.compaction:
@@ -160,6 +166,12 @@ async def _end_lease(conn: Connection, turn: FinishedTurn) -> None:
     if not await queries.delete_running(conn, project, plan.response_id, turn.worker_id):
         raise LeaseLost("This response is no longer this worker's.")
     await send(conn, plan.response_id)
+
+
+async def _keep_images(conn: Connection, turn: FinishedTurn, values: dict[str, Any]) -> None:
+    contents = zip(values["content_hashes"], map(bytes, values["content_bodies"]), strict=True)
+    project, user = turn.plan.caller.project, turn.plan.context.user
+    await keep_shown(conn, project, user, list(contents), turn.plan.images)
 
 
 async def _keep_copy(conn: Connection, turn: FinishedTurn) -> None:

@@ -24,6 +24,7 @@ def turn_plan(road: Road) -> TurnPlan:
         inputs=road.inputs,
         recalled=road.recollection.memory_ids,
         remember=road.memory.remember,
+        images=road.images,
     )
 
 

@@ -1,9 +1,11 @@
 """What can be asked about a context without a response: how large it is, and a smaller one."""
 
 import time
+from typing import NamedTuple
 
 import msgspec
 
+from app.blobs.take import NewImages
 from app.contexts.compact import compact, plan_compaction
 from app.contexts.compacted import Compacted
 from app.contexts.seal import Sealed
@@ -27,9 +29,17 @@ KEEP_SHARE = 3
 """What is asked to be compacted keeps a third at most as it is."""
 
 
+class Asked(NamedTuple):
+    """A context, and what the engine would get of it."""
+
+    seen: Opened
+    request: EngineRequest
+    images: NewImages
+
+
 async def count_tokens(parts: Parts, caller: Caller, request: CreateRequest) -> CountedTokens:
     """By the engine's own counter, where it has one; else an estimate."""
-    seen, asked = await _seen(parts, caller, request)
+    seen, asked, _ = await _seen(parts, caller, request)
     counted = await parts.engine.count(asked) if asked.model != UNNAMED else None
     if counted is None:
         counted = await estimated(parts, caller.project, seen, asked)
@@ -41,7 +51,7 @@ async def compact_context(
 ) -> CompactedContext:
     """Nothing of it is stored. Raises EngineError where the engine gives no summary."""
     with parts.runs.place():
-        seen, asked = await _seen(parts, caller, request)
+        seen, asked, images = await _seen(parts, caller, request)
         size = measured(asked, await estimated(parts, caller.project, seen, asked))
         keep = min(parts.config.compact_keep_tokens, size.tokens / KEEP_SHARE)
         window = await parts.windows.tokens(asked.model)
@@ -50,16 +60,18 @@ async def compact_context(
         how = summarising(parts, asked, int(size.tokens), window)
         compaction = await compact(how, plan_compaction(asked.input, size.weights, keep))
         note_usage(record, compaction.usage)
-    return _answer(parts, caller, seen, compaction.compacted, compaction.usage)
+    compacted = compaction.compacted
+    kept = await parts.images.shown(caller.project, seen.context.user, compacted.kept, images)
+    compacted = msgspec.structs.replace(compacted, kept=kept)
+    return _answer(parts, caller, seen, compacted, compaction.usage)
 
 
-async def _seen(
-    parts: Parts, caller: Caller, request: CreateRequest
-) -> tuple[Opened, EngineRequest]:
-    request.items = await with_references(parts.database, caller, request.items)
+async def _seen(parts: Parts, caller: Caller, request: CreateRequest) -> Asked:
+    images = await parts.images.take(caller, request.items)
+    request.items = await with_references(parts.database, caller, images.items)
     context = await named_context(parts, caller, request) or Context(user=caller.owner)
     seen = await opened(parts, caller.project, context, request.items)
-    return seen, engine_request(parts, request, seen)
+    return Asked(seen, engine_request(parts, caller.project, request, seen, images), images)
 
 
 def _answer(

@@ -14,6 +14,7 @@ from uuid import UUID
 import msgspec
 import structlog
 
+from app.blobs.store import keep_ahead
 from app.config import Config
 from app.db.database import Database
 from app.db.signals import Signals, send, wait
@@ -79,7 +80,7 @@ class Leases:
         """Durable when this returns, as the answer to its idempotency key too."""
         leased = Leased(run, plan)
         async with self._database.tenant(leased.project) as conn:
-            await queries.insert_running(conn, leased.project, [leased.row(self.worker_id)])
+            await self._insert(conn, leased.project, [leased])
             if claim:
                 await queries.answer_claim(conn, claim, plan.response_id)
         leased.tried = leased.visible = True
@@ -164,7 +165,14 @@ class Leases:
         for one in new:
             one.tried = True
         if new:
-            await queries.insert_running(conn, project, [one.row(self.worker_id) for one in new])
+            await self._insert(conn, project, new)
+
+    async def _insert(self, conn: Connection, project: ProjectId, new: list[Leased]) -> None:
+        """With the images that they bring: a worker that takes one over has only the rows."""
+        await queries.insert_running(conn, project, [one.row(self.worker_id) for one in new])
+        for one in new:
+            bodies = [item.content.body for item in one.plan.inputs]
+            await keep_ahead(conn, project, one.plan.context.user, bodies, one.plan.images)
 
     async def _write_segments(
         self, conn: Connection, project: ProjectId, segments: list[NewSegment]

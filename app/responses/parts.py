@@ -2,6 +2,7 @@
 
 import msgspec
 
+from app.blobs.images import Images
 from app.config import Config
 from app.contexts.seal import Seals
 from app.contexts.windows import Windows
@@ -33,6 +34,7 @@ class Parts(msgspec.Struct, frozen=True):
     database: Database
     engine: Engine
     embedder: Embedder
+    images: Images
     users: Users
     settings: SettingsReader
     jobs: JobRunner

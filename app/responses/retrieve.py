@@ -5,6 +5,7 @@ from typing import Any
 
 import msgspec
 
+from app.blobs.images import Images
 from app.conversations import turns
 from app.conversations.contents import shown
 from app.conversations.types import StoredItem
@@ -65,15 +66,15 @@ async def find_response(conn: Connection, caller: Caller, text: str) -> StoredRe
     return stored
 
 
-async def list_input_items(
-    database: Database, caller: Caller, text: str, paging: PageQuery
-) -> Page:
-    """What its client sent. Raises NotFound."""
-    async with database.tenant(caller.project) as conn:
+async def list_input_items(images: Images, caller: Caller, text: str, paging: PageQuery) -> Page:
+    """What its client sent, images too. Raises NotFound."""
+    async with images.database.tenant(caller.project) as conn:
         stored = await find_response(conn, caller, text)
         items = await input_of(conn, caller, stored)
     shown_items = [shown(item.item_id, item.status, item.body) for item in items]
-    return page_of(shown_items, paging)
+    found = page_of(shown_items, paging)
+    found.data = await images.shown(caller.project, stored.user_id, found.data)
+    return found
 
 
 async def input_of(conn: Connection, caller: Caller, stored: StoredResponse) -> list[StoredItem]:

@@ -10,11 +10,8 @@ from litestar.di import NamedDependency
 from litestar.params import FromPath
 from litestar.response import Stream
 
-from app.config import Config
-from app.db.database import Database
 from app.engine.types import EngineModel
 from app.errors import NotFound
-from app.identity.users import Users
 from app.responses import retrieve
 from app.responses.arrival import call_of
 from app.responses.cancel import cancel
@@ -121,13 +118,11 @@ async def cancel_response(
 async def list_input_items(
     request: Request[Any, Any, Any],
     response_id: FromPath[str],
-    database: NamedDependency[Database],
-    users: NamedDependency[Users],
-    config: NamedDependency[Config],
+    parts: NamedDependency[Parts],
 ) -> Page:
-    caller = await users.caller_of(request)
-    paging = page_query(request.query_params, config.list_limit_max)
-    return await retrieve.list_input_items(database, caller, response_id, paging)
+    caller = await parts.users.caller_of(request)
+    paging = page_query(request.query_params, parts.config.list_limit_max)
+    return await retrieve.list_input_items(parts.images, caller, response_id, paging)
 
 
 @get("/v1/models", opt=ENGINE)

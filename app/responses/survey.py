@@ -4,6 +4,8 @@ from hashlib import blake2b
 
 import msgspec
 
+from app.blobs.parts import as_asked
+from app.blobs.take import NewImages
 from app.cache import exact
 from app.cache.control import cache_headers, cache_options
 from app.cache.types import CacheEntry, CacheOptions, CachePlan
@@ -14,7 +16,7 @@ from app.conversations.references import with_references
 from app.conversations.thread import begin_thread, find_thread
 from app.engine.types import EngineRequest, Item
 from app.errors import Forbidden
-from app.ids import PROJECT_ITSELF, ResponseId, UserId, id_text, new_id
+from app.ids import PROJECT_ITSELF, ProjectId, ResponseId, UserId, id_text, new_id
 from app.responses.fitting import Fit, plan_fit
 from app.responses.flights import Flight
 from app.responses.native import continued
@@ -35,6 +37,7 @@ class Road(msgspec.Struct, kw_only=True):
     response_id: ResponseId
     context: Context
     hasher: Hasher
+    images: NewImages
     inputs: list[NewItem]
     memory: MemoryPlan
     recollection: Recollection
@@ -69,7 +72,8 @@ def conversation_header(context: Context) -> dict[str, str]:
 async def survey(parts: Parts, call: Call) -> Road:
     """Everything but the cache: settings, context, recall, the engine's request."""
     request = call.request
-    request.items = await with_references(parts.database, call.caller, request.items)
+    images = await parts.images.take(call.caller, request.items)
+    request.items = await with_references(parts.database, call.caller, images.items)
     seen = await opened(parts, call.caller.project, await _context(parts, call), request.items)
     context = seen.context
     owner = None if context.user == PROJECT_ITSELF else context.user
@@ -80,7 +84,7 @@ async def survey(parts: Parts, call: Call) -> Road:
     hasher = Hasher(parts.keys.contents, call.caller.project, context.user)
     new = request.items[context.resent or 0 :] if request.store else []
     inputs = [hasher.item(item) for item in new]
-    bare = engine_request(parts, request, seen)
+    bare = engine_request(parts, call.caller.project, request, seen, images)
     fit = await plan_fit(
         parts,
         call,
@@ -99,6 +103,7 @@ async def survey(parts: Parts, call: Call) -> Road:
         response_id=ResponseId(new_id()),
         context=context,
         hasher=hasher,
+        images=images,
         inputs=inputs,
         memory=memory,
         recollection=recollection,
@@ -110,12 +115,16 @@ async def survey(parts: Parts, call: Call) -> Road:
     )
 
 
-def engine_request(parts: Parts, request: CreateRequest, seen: Opened) -> EngineRequest:
+def engine_request(
+    parts: Parts, project: ProjectId, request: CreateRequest, seen: Opened, images: NewImages
+) -> EngineRequest:
     """What was said before, then what is new, in one form."""
     before = [item.body for item in whole_calls(seen.context.items, seen.new)]
+    asked = [as_asked(item) for item in (*before, *(canonical(item) for item in seen.new))]
     return EngineRequest(
         model=request.fields.model,
-        input=[*before, *(canonical(item) for item in seen.new)],
+        input=asked,
+        images=parts.images.of_turn(project, seen.context.user, asked, images),
         instructions=request.fields.instructions,
         parameters=request.parameters,
         user=_engine_user(parts, seen.context.user),

@@ -1,35 +1,18 @@
 """/v1/files: OpenAI's own SDK, bad uploads, and the walls."""
 
 import asyncio
-from io import BytesIO
-from typing import Any
 from urllib.parse import quote
 
-import aiohttp
 import pytest
 from openai import AsyncOpenAI, BadRequestError, NotFoundError
 
-from tests.support.api import Api, Reply
+from tests.support.api import Api
+from tests.support.files import upload, uploaded
 from tests.support.images import KINDS, bomb, image, large_image
 from tests.support.rows import connected, count, new_key, new_project, tables_with
 from tests.support.service import Service
 
 BYTES_OF = "SELECT coalesce(sum(octet_length(data)), 0)::int FROM blobs WHERE sha256 = sha256($1)"
-
-
-async def upload(api: Api, data: bytes, name: str = "a.png", **fields: str) -> Reply:
-    form = aiohttp.FormData(quote_fields=False)
-    form.add_field("file", BytesIO(data), filename=name, content_type="application/octet-stream")
-    for field, value in ({"purpose": "vision"} | fields).items():
-        form.add_field(field, value)
-    return await api.post_form("/v1/files", form)
-
-
-async def uploaded(api: Api, data: bytes, **fields: str) -> dict[str, Any]:
-    reply = await upload(api, data, **fields)
-    assert reply.status == 200, reply.raw
-    body: dict[str, Any] = reply.body
-    return body
 
 
 @pytest.mark.parametrize("kind", KINDS)

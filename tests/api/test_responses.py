@@ -126,18 +126,6 @@ async def test_instructions_are_not_inherited(api: Api, shared_engine: FakeEngin
     assert "pirate" not in str(two)
 
 
-async def test_images_reach_the_engine_and_come_back(api: Api, shared_engine: FakeEngine) -> None:
-    said = something()
-    image = {"type": "input_image", "image_url": "data:image/png;base64,AAAA", "detail": "low"}
-    item = {"role": "user", "content": [{"type": "input_text", "text": said}, image]}
-    first = await api.respond([item])
-    await api.respond("And now?", previous_response_id=first["id"])
-    for call in heard(shared_engine, said):
-        assert call.body["input"][0]["content"][1] == image
-    items = (await api.get(f"/v1/responses/{first['id']}/input_items")).body["data"]
-    assert items[0]["content"][1] == image
-
-
 async def test_a_function_is_called_and_its_output_goes_back(
     api: Api, shared_engine: FakeEngine
 ) -> None:

@@ -18,6 +18,7 @@ from aiohttp import web
 
 from app.contexts.summarise import INSTRUCTIONS as SUMMARISING
 from tests.support.engine_events import Json, chat_chunks, response_events, usage_of
+from tests.support.engine_images import wrong_image
 from tests.support.engine_script import (
     Script,
     answer_text,
@@ -288,6 +289,8 @@ def _check_any_body(body: Json) -> None:
     for tool in body.get("tools") or []:
         if tool.get("type") != "function":
             raise Refusal(400, f"Tool type '{tool.get('type')}' is not supported.", param="tools")
+    if wrong := wrong_image(body):
+        raise Refusal(400, wrong, param="input", code="invalid_image_url")
 
 
 def _check_responses_body(body: Json) -> None:

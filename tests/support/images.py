@@ -33,3 +33,14 @@ def bomb() -> bytes:
 
 def data_url(data: bytes, media_type: str = "image/png") -> str:
     return f"data:{media_type};base64,{base64.b64encode(data).decode()}"
+
+
+def shown(url: str | None = None, **fields: str) -> dict[str, str]:
+    """An image part."""
+    where = {} if url is None else {"image_url": url}
+    return {"type": "input_image", **where, **fields}
+
+
+def saying(text: str, *parts: dict[str, str]) -> list[dict[str, object]]:
+    """The input of a turn: a message with images."""
+    return [{"role": "user", "content": [{"type": "input_text", "text": text}, *parts]}]

@@ -74,6 +74,27 @@ def test_an_output_may_be_parts() -> None:
     assert message["content"] == "a\nb"
 
 
+def test_images_of_tools_follow_as_a_users_when_all_tools_have_spoken() -> None:
+    image = {"type": "input_image", "image_url": "https://x/a.png"}
+    second = CALL | {"call_id": "c2", "name": "where"}
+    shown = OUTPUT | {"output": [image, {"type": "input_text", "text": "A map."}]}
+    messages = chat_messages(None, [CALL, second, shown, OUTPUT | {"call_id": "c2"}, user("So?")])
+    assert [message["role"] for message in messages] == [
+        "assistant",
+        "tool",
+        "tool",
+        "user",
+        "user",
+    ]
+    assert messages[1]["content"] == "A map."
+    assert messages[3]["content"][1:] == [
+        {"type": "image_url", "image_url": {"url": "https://x/a.png"}}
+    ]
+    alone = chat_messages(None, [CALL, OUTPUT | {"output": [image]}])
+    assert [message["role"] for message in alone] == ["assistant", "tool", "user"]
+    assert alone[1]["content"]
+
+
 def test_what_only_its_own_engine_can_read_is_left_out() -> None:
     items: list[Item] = [
         {"type": "reasoning", "id": "rs_1", "summary": [], "encrypted_content": "x"},
