@@ -13,6 +13,7 @@ from app.conversations.contents import Hasher, NewItem, item_type, shown
 from app.conversations.context import Context, find_conversation, head_of
 from app.conversations.history import extend_history
 from app.conversations.parts import ConversationParts
+from app.conversations.references import with_references
 from app.conversations.types import StoredItem
 from app.db.sql import Connection
 from app.engine.types import Item
@@ -51,7 +52,8 @@ async def create_items(
     ConversationNotFound, or NotFound where the items of an earlier reply are gone."""
 
     async def create(keep: Keep) -> Reply:
-        turn = NewTurn(given, await _is_remembered(parts, caller, conversation))
+        items = await with_references(parts.database, caller, given)
+        turn = NewTurn(items, await _is_remembered(parts, caller, conversation))
         reply = OK, {"turn": turn.turn_id.hex}
         async for attempt in stamina.retry_context(
             on=TRIED_AGAIN,

@@ -7,6 +7,7 @@ from app.conversations.append import NewTurn, append, remembers
 from app.conversations.browse import get_conversation
 from app.conversations.context import Context, find_conversation
 from app.conversations.parts import ConversationParts
+from app.conversations.references import with_references
 from app.conversations.types import Conversation, CreateConversation, UpdateConversation
 from app.errors import InvalidRequest
 from app.ids import ConversationId, created_at, id_text, new_id
@@ -25,7 +26,8 @@ async def create_conversation(
     async def create(keep: Keep) -> Reply:
         conversation_id = ConversationId(new_id())
         reply = OK, {"conversation": id_text("conv", conversation_id)}
-        remember = bool(asked.items) and await remembers(parts, caller.project, caller.owner)
+        items = await with_references(parts.database, caller, asked.items or [])
+        remember = bool(items) and await remembers(parts, caller.project, caller.owner)
         async with parts.database.tenant(caller.project) as conn:
             await queries.insert_conversation(
                 conn,
@@ -36,9 +38,9 @@ async def create_conversation(
                 metadata=asked.metadata or {},
                 created_at=created_at(conversation_id),
             )
-            if asked.items:
+            if items:
                 place = Context(user=caller.owner, conversation=conversation_id)
-                await append(conn, parts, caller, place, NewTurn(asked.items, remember))
+                await append(conn, parts, caller, place, NewTurn(items, remember))
             await keep(conn, reply)
         if remember:
             parts.jobs.wake("remember_turn")

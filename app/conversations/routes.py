@@ -29,8 +29,7 @@ ENGINE = guarded(Access.KEY, Scope.ENGINE)
 async def create_conversation(
     request: Request[Any, Any, Any], conversations: NamedDependency[ConversationParts]
 ) -> Conversation:
-    body = await request.body()
-    asked = decode(body, CreateConversation) if body else CreateConversation()
+    asked = decode(await request.body(), CreateConversation)
     check_given(asked.items or [])
     caller = await conversations.users.caller_of(request)
     claim = await claim_of(request, caller)

@@ -40,13 +40,6 @@ WORKER_LOST = "worker_lost"
 """The code of an error that a response has where its worker died."""
 
 
-class ShownItem(msgspec.Struct):
-    """An item in a list: the list goes by its id, the client gets the whole of it."""
-
-    id: str
-    item: dict[str, Any]
-
-
 async def get_response(database: Database, caller: Caller, text: str) -> Resource:
     """Raises NotFound."""
     async with database.tenant(caller.project) as conn:
@@ -97,8 +90,7 @@ def page_of(items: list[dict[str, Any]], paging: PageQuery) -> Page:
             name = "before" if paging.before else "after"
             raise InvalidRequest(f"'{name}' names no item of this list.", param=name)
         items = items[places[0] + 1 :]
-    found = page([ShownItem(item["id"], item) for item in items[: paging.limit + 1]], paging)
-    return msgspec.structs.replace(found, data=[entry.item for entry in found.data])
+    return page(items[: paging.limit + 1], paging)
 
 
 async def replay(database: Database, caller: Caller, text: str, after: int = -1) -> Iterator[bytes]:

@@ -230,7 +230,7 @@ async def test_what_is_odd_but_right_is_taken(api: Api, shared_engine: FakeEngin
         ({"instructions": 5}, "instructions"),
         ({"stream": "yes"}, "stream"),
         ({"store": 1}, "store"),
-        ({"background": True}, "background"),
+        ({"background": "yes"}, "background"),
         ({"previous_response_id": 5}, "previous_response_id"),
         ({"conversation": 5}, "conversation"),
         ({"conversation": {}}, "conversation.id"),

@@ -112,6 +112,20 @@ async def test_added_items_are_remembered(api: Api) -> None:
     assert await eventually(known)
 
 
+async def test_an_item_can_be_named_instead_of_sent(api: Api) -> None:
+    word = something()
+    (named,) = await add(api, await new_conversation(api), message(word))
+    reference = {"type": "item_reference", "id": named["id"]}
+    conversation = await new_conversation(api, items=[reference])
+    await add(api, conversation, reference)
+    found = await items_of(api, conversation)
+    assert said(*found) == [word, word]
+    assert len({item["id"] for item in (named, *found)}) == 3
+    unknown = {"type": "item_reference", "id": "msg_" + "0" * 32}
+    reply = await api.send("POST", "/v1/conversations", {"items": [unknown]})
+    assert reply.error["code"] == "item_not_found"
+
+
 async def test_an_idempotency_key_adds_once(api: Api) -> None:
     conversation, other = await new_conversation(api), await new_conversation(api)
     keyed = api.with_headers({"Idempotency-Key": something()})
