@@ -14,7 +14,10 @@ from app.ids import PROJECT_ITSELF, ProjectId, UserId
 
 KEY_BYTES = 32
 WITHOUT_EFFECT = frozenset(
-    {"prompt_cache_key", "prompt_cache_retention", "safety_identifier", "service_tier", "include"}
+    {
+        *("prompt_cache_key", "prompt_cache_retention", "safety_identifier", "service_tier"),
+        *("stream_options", "include"),
+    }
 )
 """Parameters that do not change what an engine says; all others, unknown ones too, are in the key.
 

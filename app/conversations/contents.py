@@ -123,7 +123,7 @@ def with_status(item: Item, status: str) -> Item:
 
 
 def with_parts_complete(item: Item) -> Item:
-    """An output message whose texts have their annotations and logprobs, if empty ones."""
+    """A message whose parts have all that the standard asks of them."""
     if item.get("type") != "message" or not isinstance(item.get("content"), list):
         return item
     return {**item, "content": [completed_part(part) for part in item["content"]]}
@@ -142,9 +142,14 @@ def parse_item_id(text: str) -> ItemId | None:
 
 
 def completed_part(part: Any) -> Any:
-    if isinstance(part, dict) and part.get("type") == "output_text":
-        empties = {name: part.get(name) or [] for name in ("annotations", "logprobs")}
-        return {**part, **empties}
+    """A part with what the standard asks of it, empty where nothing was said."""
+    match part:
+        case {"type": "output_text"}:
+            empties = {name: part.get(name) or [] for name in ("annotations", "logprobs")}
+            return {**part, **empties}
+        case {"type": "input_image"}:
+            image_url, detail = part.get("image_url"), part.get("detail") or "auto"
+            return {**part, "image_url": image_url, "detail": detail}
     return part
 
 

@@ -10,7 +10,13 @@ from app.config import Config
 from app.conversations.given import check_items, wrong
 from app.engine.types import Item
 from app.errors import InvalidRequest
-from app.responses.types import CreateRequest, Parameters, ResponseFields
+from app.responses.types import (
+    CreateRequest,
+    FunctionTool,
+    JsonSchemaFormat,
+    Parameters,
+    ResponseFields,
+)
 from app.web.body import convert, decode_object
 
 OURS = frozenset(ResponseFields.__struct_fields__)
@@ -29,7 +35,7 @@ def read_document(
     """Raises InvalidRequest."""
     _take_headers(document, headers)
     fields = convert(document, ResponseFields)
-    convert(document, Parameters)
+    _check_parameters(document)
     _check_combination(fields)
     return CreateRequest(
         fields=fields,
@@ -62,6 +68,17 @@ def _take_headers(document: dict[str, Any], headers: Mapping[str, str]) -> None:
             document[name] = msgspec.json.decode(headers[header])
         except msgspec.DecodeError:
             raise InvalidRequest(f"The header '{header}' must hold JSON.", param=name) from None
+
+
+def _check_parameters(document: dict[str, Any]) -> None:
+    """Their types, where we know them: what we do not know is the engine's to judge."""
+    convert(document, Parameters)
+    format_ = (document.get("text") or {}).get("format")
+    if format_ and format_["type"] == "json_schema":
+        convert(format_, JsonSchemaFormat, "text.format")
+    for index, tool in enumerate(document.get("tools") or []):
+        if tool["type"] == "function":
+            convert(tool, FunctionTool, f"tools[{index}]")
 
 
 def _check_combination(fields: ResponseFields) -> None:

@@ -20,7 +20,7 @@ DEFAULTS: Resource = {
     "tools": [],
     "truncation": "disabled",
     "text": {"format": {"type": "text"}},
-    "reasoning": None,
+    "reasoning": {"effort": None, "summary": None},
     "max_output_tokens": None,
     "max_tool_calls": None,
     "service_tier": "default",
@@ -29,8 +29,17 @@ DEFAULTS: Resource = {
 }
 """What the specification requires of every response, as OpenAI fills it in."""
 
+IF_ASKED = frozenset({"prompt", "prompt_cache_retention"})
+"""Fields that only some responses have."""
+
 FROM_ENGINE = frozenset(DEFAULTS) - {"tools", "safety_identifier", "prompt_cache_key"}
 """Fields in which the engine knows better than a default what it did."""
+
+SETTLED_BY_ENGINE = frozenset({"service_tier"})
+"""Fields in which it also knows better than its client what it did."""
+
+FULL_FORMAT: Resource = {"description": None, "schema": None, "strict": False}
+FULL_TOOL: Resource = {"description": None, "parameters": None, "strict": None}
 
 
 def new_resource(
@@ -42,7 +51,6 @@ def new_resource(
     conversation: ConversationId | None,
 ) -> Resource:
     """A response that has just begun."""
-    asked = {name: value for name, value in request.parameters.items() if name in DEFAULTS}
     return {
         "id": id_text("resp", response_id),
         "object": "response",
@@ -58,7 +66,7 @@ def new_resource(
         "previous_response_id": id_text("resp", previous_response) if previous_response else None,
         "conversation": shown_conversation(conversation),
         **DEFAULTS,
-        **asked,
+        **_asked(request.parameters),
         "store": request.store,
         "metadata": request.fields.metadata or {},
         "user": request.fields.user,
@@ -70,9 +78,36 @@ def shown_conversation(conversation: ConversationId | None) -> dict[str, Any] | 
     return {"id": id_text("conv", conversation)} if conversation else None
 
 
+def _asked(parameters: dict[str, Any]) -> Resource:
+    """What the client asked, as a response repeats it: with all that the standard wants of it."""
+    asked = {
+        name: value for name, value in parameters.items() if name in DEFAULTS or name in IF_ASKED
+    }
+    for name in ("text", "reasoning"):
+        if name in asked:
+            asked[name] = DEFAULTS[name] | _without_none(asked[name])
+    if "text" in asked:
+        asked["text"]["format"] = _full_format(asked["text"]["format"])
+    if "tools" in asked:
+        asked["tools"] = [_full_tool(tool) for tool in asked["tools"]]
+    return asked
+
+
+def _full_format(said: Resource) -> Resource:
+    return FULL_FORMAT | _without_none(said) if said["type"] == "json_schema" else said
+
+
+def _full_tool(tool: Resource) -> Resource:
+    return FULL_TOOL | tool if tool["type"] == "function" else tool
+
+
+def _without_none(said: Resource) -> Resource:
+    return {name: value for name, value in said.items() if value is not None}
+
+
 def take_from_engine(resource: Resource, said: Resource, asked: dict[str, Any]) -> None:
     """What the engine says of itself, where the client did not say it."""
-    for name in FROM_ENGINE - asked.keys():
+    for name in (FROM_ENGINE - asked.keys()) | SETTLED_BY_ENGINE:
         if said.get(name) is not None:
             resource[name] = said[name]
     if isinstance(said.get("model"), str) and said["model"]:

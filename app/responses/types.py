@@ -92,9 +92,43 @@ class CompactedContext(msgspec.Struct, frozen=True, kw_only=True):
     usage: dict[str, Any]
 
 
+class Typed(msgspec.Struct):
+    """What says of itself what it is; what else it holds depends on that."""
+
+    type: str
+
+
+class JsonSchemaFormat(msgspec.Struct, kw_only=True):
+    name: str
+    schema: dict[str, Any]
+    description: str | None = None
+    strict: bool | None = None
+
+
+class FunctionTool(msgspec.Struct, kw_only=True):
+    name: str
+    description: str | None = None
+    parameters: dict[str, Any] | None = None
+    strict: bool | None = None
+
+
+class TextOptions(msgspec.Struct, kw_only=True):
+    format: Typed | None = None
+    verbosity: str | None = None
+
+
+class ReasoningOptions(msgspec.Struct, kw_only=True):
+    effort: str | None = None
+    summary: str | None = None
+
+
+class StreamOptions(msgspec.Struct, kw_only=True):
+    include_obfuscation: bool | None = None
+
+
 class Parameters(msgspec.Struct, kw_only=True):
     """The standard's other fields, of which only the types are checked: the engine knows their
-    ranges, and the response repeats them."""
+    ranges, and the response repeats them. Any of them may hold more than is known here."""
 
     temperature: float | None = None
     top_p: float | None = None
@@ -104,15 +138,19 @@ class Parameters(msgspec.Struct, kw_only=True):
     max_output_tokens: int | None = None
     max_tool_calls: int | None = None
     parallel_tool_calls: bool | None = None
-    tools: list[dict[str, Any]] | None = None
-    tool_choice: str | dict[str, Any] | None = None
-    text: dict[str, Any] | None = None
-    reasoning: dict[str, Any] | None = None
+    tools: list[Typed] | None = None
+    tool_choice: str | Typed | None = None
+    text: TextOptions | None = None
+    reasoning: ReasoningOptions | None = None
     include: list[str] | None = None
     truncation: str | None = None
     service_tier: str | None = None
     safety_identifier: str | None = None
     prompt_cache_key: str | None = None
+    prompt_cache_retention: str | None = None
+    prompt: dict[str, Any] | None = None
+    stream_options: StreamOptions | None = None
+    context_management: list[dict[str, Any]] | None = None
 
 
 class CreateRequest(msgspec.Struct, kw_only=True):

@@ -8,6 +8,7 @@ from typing import Any
 import aiohttp
 import msgspec
 
+from tests.support.answers import check_answer
 from tests.support.service import Service
 
 Json = dict[str, Any]
@@ -61,8 +62,12 @@ class Streamed(msgspec.Struct, frozen=True):
 class Api:
     """One speaker: a key, and the user named by it, if any."""
 
-    def __init__(self, http: aiohttp.ClientSession, root_url: str, key: str | None) -> None:
+    def __init__(
+        self, http: aiohttp.ClientSession, root_url: str, key: str | None, *, watched: bool = False
+    ) -> None:
         self._http = http
+        self._watched = watched
+        """The service checks what it sends by itself (`watched.py`): it is in this process."""
         self.root_url = root_url
         self.key = key
         self.headers: dict[str, str] = {}
@@ -71,12 +76,12 @@ class Api:
         return self.with_headers({"Backstory-User": name})
 
     def with_key(self, key: str | None) -> "Api":
-        other = Api(self._http, self.root_url, key)
+        other = Api(self._http, self.root_url, key, watched=self._watched)
         other.headers = self.headers
         return other
 
     def with_headers(self, headers: Mapping[str, str]) -> "Api":
-        other = Api(self._http, self.root_url, self.key)
+        other = Api(self._http, self.root_url, self.key, watched=self._watched)
         other.headers = {**self.headers, **headers}
         return other
 
@@ -84,7 +89,10 @@ class Api:
         self, method: str, path: str, body: object = None, *, data: bytes | None = None
     ) -> Reply:
         async with self.open(method, path, body, data=data) as answer:
-            return Reply(answer.status, answer.headers, await answer.read())
+            raw = await answer.read()
+            if not self._watched:
+                check_answer(method, path, answer.status, answer.content_type, raw)
+            return Reply(answer.status, answer.headers, raw)
 
     async def get(self, path: str) -> Reply:
         return await self.send("GET", path)
@@ -105,8 +113,11 @@ class Api:
 
     async def stream(self, said: object, **fields: Any) -> Streamed:
         async with self.streaming(said, **fields) as answer:
-            assert answer.status == 200, await answer.read()
-            return read_stream(answer.headers, await answer.read())
+            raw = await answer.read()
+            assert answer.status == 200, raw
+            if not self._watched:
+                check_answer("POST", "/v1/responses", 200, answer.content_type, raw)
+            return read_stream(answer.headers, raw)
 
     async def post_form(self, path: str, form: aiohttp.FormData) -> Reply:
         payload = form()
@@ -121,7 +132,10 @@ class Api:
         async with self._http.request(
             method, self.root_url + path, data=body, headers=headers | self.headers
         ) as answer:
-            return Reply(answer.status, answer.headers, await answer.read())
+            raw = await answer.read()
+            if not self._watched:
+                check_answer(method, path, answer.status, answer.content_type, raw)
+            return Reply(answer.status, answer.headers, raw)
 
     @asynccontextmanager
     async def streaming(self, said: object, **fields: Any) -> AsyncIterator[aiohttp.ClientResponse]:
@@ -184,4 +198,4 @@ async def open_api(service: Service) -> AsyncIterator[Api]:
     timeout = aiohttp.ClientTimeout(total=CALL_SECONDS_MAX)
     connector = aiohttp.TCPConnector(limit=0)
     async with aiohttp.ClientSession(connector=connector, timeout=timeout) as http:
-        yield Api(http, service.root_url, service.api_key)
+        yield Api(http, service.root_url, service.api_key, watched=True)

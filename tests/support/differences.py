@@ -77,20 +77,20 @@ def _function_tools(value: Json) -> Json:
     return {**value, "tools": [tool for tool in value["tools"] if tool["type"] == "function"]}
 
 
-def _image_of_file(value: Json) -> Json:
-    if value.get("type") != "input_image":
+def _kept_messages(value: Json) -> Json:
+    if value.get("object") != "response.compaction":
         return value
-    return {"image_url": None, "detail": "auto", **value}
+    return {**value, "output": [i for i in value["output"] if i.get("role") != "user"]}
 
 
 DIFFERENCES = (
     Difference("openai", "An error's code: ours say more than OpenAI's list.", _error_code),
     Difference("openai", "Items of types to come, in an output.", _output_of(OPENAI_ITEMS)),
+    Difference("openai", "Users' messages that a compaction keeps.", _kept_messages),
     Difference("document", "Items that OpenAI's hosted tools make.", _output_of(DOCUMENT_ITEMS)),
     Difference("document", "The names of the events of reasoning.", _event_name),
     Difference("document", "The schema of a JSON format, which may only be null.", _no_schema),
     Difference("document", "Tools that are no functions.", _function_tools),
-    Difference("document", "An image by its file, and one without detail.", _image_of_file),
 )
 
 

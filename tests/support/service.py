@@ -16,6 +16,7 @@ from app.db.migrate import migrate
 from app.identity.bootstrap import FirstKeys, ensure_first_project
 from app.main import create_app
 from tests.support.postgres_fixtures import DatabaseUrls
+from tests.support.watched import Watched
 
 SECRET = "c2VjcmV0LWZvci10ZXN0cy1vbmx5LTMyLWJ5dGVzISE="
 START_SECONDS_MAX = 20.0
@@ -55,7 +56,7 @@ async def run_service(urls: DatabaseUrls, config: Config) -> AsyncIterator[Servi
         config, database_url=urls.service, secret_key=SECRET, port=free_port()
     )
     server = Server(
-        create_app(config),
+        Watched(create_app(config)),
         address=config.host,
         port=config.port,
         interface=Interfaces.ASGI,

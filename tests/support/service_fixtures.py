@@ -14,6 +14,7 @@ from tests.support.api import Api, open_api
 from tests.support.engine import FakeEngine, run_fake_engine
 from tests.support.postgres_fixtures import DatabaseUrls, fresh_database
 from tests.support.service import Service, run_service
+from tests.support.watched import FOUND
 
 
 @pytest.fixture(scope="session")
@@ -99,6 +100,14 @@ async def openai(backstory: Service) -> AsyncIterator[AsyncOpenAI]:
         base_url=backstory.base_url, api_key=backstory.api_key, max_retries=0
     ) as client:
         yield client
+
+
+@pytest.fixture(autouse=True)
+def standard() -> Iterator[None]:
+    """Whatever the service sends while a test runs is as the standard has it."""
+    FOUND.clear()
+    yield
+    assert not FOUND, "\n".join(FOUND)
 
 
 @pytest.fixture

@@ -36,7 +36,7 @@ _listed_item: TypeAdapter[Any] = TypeAdapter(ResponseItem)
 
 def check_response(response: Json) -> None:
     Response.model_validate(for_openai(response), strict=True)
-    _check_by_document("ResponseResource", response)
+    check_by_document("ResponseResource", response)
 
 
 def check_events(events: list[Json]) -> None:
@@ -58,7 +58,7 @@ def check_event(event: Json) -> None:
     if model := _EVENTS.get(event["type"]):
         model.model_validate(for_openai(event))
     if schema := _document_events().get(EVENT_NAMES.get(event["type"], event["type"])):
-        _check_by_document(schema, event)
+        check_by_document(schema, event)
     if event.get("response"):
         check_response(event["response"])
 
@@ -69,10 +69,10 @@ def check_listed_item(item: Json) -> None:
     if item["type"] in OPENAI_ITEMS:
         _listed_item.validate_python(for_openai(item))
         if item["type"] in DOCUMENT_ITEMS:
-            _check_by_document("ItemField", item)
+            check_by_document("ItemField", item)
 
 
-def _check_by_document(schema: str, value: Json) -> None:
+def check_by_document(schema: str, value: Json) -> None:
     if SPECIFICATION.exists():
         errors = _validator(schema).iter_errors(for_the_document(value))
         found = [f"{error.message} at {error.instance_path}" for error in errors]
