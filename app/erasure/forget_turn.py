@@ -4,9 +4,13 @@ import asyncpg
 import stamina
 
 from app.conversations import turns
+from app.conversations.types import Turn
 from app.db.database import Database
+from app.db.sql import Connection
+from app.erasure import queries
 from app.erasure.queries import Span
 from app.erasure.spans import forget_turns
+from app.ids import ProjectId
 from app.responses.retrieve import find_response
 from app.web.principal import Caller
 
@@ -31,4 +35,13 @@ async def forget_response(database: Database, caller: Caller, response_id: str) 
                     turn.end_position,
                     partly=False,
                 )
+                await queries.lock_tree(conn, caller.project, turn.turn_id)
                 await forget_turns(conn, caller.project, turn, [whole])
+                await _forget_orphans(conn, caller.project, turn)
+
+
+async def _forget_orphans(conn: Connection, project: ProjectId, turn: Turn) -> None:
+    """Items that were added to a conversation that is gone, and that only this response kept."""
+    spans = await queries.list_own_spans(conn, project, turn.turn_id)
+    if orphaned := [span for span in spans if span.orphaned]:
+        await forget_turns(conn, project, turn, orphaned)

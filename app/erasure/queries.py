@@ -27,6 +27,8 @@ class Span(msgspec.Struct, frozen=True):
     until: int
     partly: bool
     """Others keep some of the turn."""
+    orphaned: bool = False
+    """It says something, and has no response by which it could be deleted."""
 
 
 class GoneItem(msgspec.Struct, frozen=True):

@@ -75,7 +75,14 @@ WITH RECURSIVE chain AS (
 )
 SELECT placed.turn_id, placed.branch_id,
        greatest(placed.start_position, shared.until) AS from_position, placed.until,
-       placed.start_position < shared.until AS partly
+       placed.start_position < shared.until AS partly,
+       EXISTS (
+           SELECT FROM items i
+           WHERE i.project_id = :project AND i.branch_id = placed.branch_id
+             AND i.position >= placed.start_position AND i.position < placed.until)
+       AND NOT EXISTS (
+           SELECT FROM responses r
+           WHERE r.project_id = :project AND r.response_id = placed.turn_id) AS orphaned
 FROM placed
 CROSS JOIN shared
 WHERE NOT placed.others

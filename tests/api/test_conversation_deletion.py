@@ -171,6 +171,19 @@ async def test_a_response_that_was_continued_on_its_own_keeps_its_context(
     assert text_of((await api.get(f"/v1/responses/{first['id']}")).body) == f"You said: {held}"
 
 
+async def test_what_only_a_response_kept_goes_with_it(backstory: Service, api: Api) -> None:
+    added, answered = secret(), secret()
+    conversation = await new_conversation(api, items=[message(added)], title="Of this")
+    first = await api.respond(answered, conversation=conversation)
+    await api.respond("on", conversation=conversation)
+    beside = await api.respond("aside", previous_response_id=first["id"])
+    await delete(api, conversation)
+    await api.delete(f"/v1/responses/{beside['id']}")
+    await api.delete(f"/v1/responses/{first['id']}")
+    for word in (added, answered):
+        assert await tables_with(backstory, word) == set()
+
+
 async def test_a_conversation_of_a_client_without_state_goes_from_its_beginning(
     backstory: Service, api: Api
 ) -> None:
