@@ -15,19 +15,32 @@ _number = itertools.count()
 
 
 def asker(
-    url: str, key: str = "", *, deltas: int = DELTAS, chunk: int = EVENTS_AT_ONCE, **fields: Any
+    url: str,
+    key: str = "",
+    *,
+    deltas: int = DELTAS,
+    chunk: int = EVENTS_AT_ONCE,
+    every_seconds: float | None = None,
+    **fields: Any,
 ) -> Callable[[], bytes]:
     """Makes requests whose questions are all different, so that none is answered from a cache."""
 
     def make() -> bytes:
-        asked = body(f"Question {next(_number)}", deltas, chunk)
+        asked = body(f"Question {next(_number)}", deltas, chunk, every_seconds)
         return request(url, {**asked, **fields}, key=key)
 
     return make
 
 
-def body(question: str, deltas: int = DELTAS, chunk: int = EVENTS_AT_ONCE) -> dict[str, Any]:
+def body(
+    question: str,
+    deltas: int = DELTAS,
+    chunk: int = EVENTS_AT_ONCE,
+    every_seconds: float | None = None,
+) -> dict[str, Any]:
     script = f"[[deltas:{deltas}]] [[chunk:{chunk}]]"
+    if every_seconds is not None:
+        script += f" [[every:{every_seconds:f}]]"
     return {"model": MODEL, "input": f"{question}: what was it? {script}"}
 
 

@@ -17,6 +17,7 @@ from tests.bench.measure import Timing
 LENGTH = re.compile(rb"\r\ncontent-length: *(\d+)", re.IGNORECASE)
 LAST_CHUNK = b"\r\n0\r\n\r\n"
 TIMEOUT_SECONDS = 60.0
+POLL_SECONDS = 0.05
 
 
 class Reply(NamedTuple):
@@ -91,6 +92,11 @@ class Connection(asyncio.Protocol):
     def connection_lost(self, exc: Exception | None) -> None:
         if self._done and not self._done.done():
             self._done.set_exception(exc or Failed("The server closed the connection."))
+
+    async def until_received(self, mark: bytes, times: int) -> None:
+        """Until it has come so often in the answer that is being read."""
+        while self._received.count(mark) < times:  # noqa: ASYNC110 - bytes tell nobody
+            await asyncio.sleep(POLL_SECONDS)
 
     def close(self) -> None:
         if self._transport:

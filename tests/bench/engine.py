@@ -6,7 +6,7 @@ adds. Here an answer is made once and sent again, so that the gateway is what is
     python -m tests.bench.engine --port 9000
 
 `[[deltas:20]]` in a request cuts the answer in so many deltas, `[[chunk:10]]` writes so many
-events at once.
+events at once, `[[every:0.5]]` waits so many seconds between two writes.
 """
 
 import argparse
@@ -22,7 +22,7 @@ from tests.support.engine_events import response_events
 from tests.support.engine_script import Script
 
 LENGTH = re.compile(rb"\r\ncontent-length: *(\d+)", re.IGNORECASE)
-ASKED = re.compile(rb"\[\[deltas:(\d+)\]\] \[\[chunk:(\d+)\]\]")
+ASKED = re.compile(rb"\[\[deltas:(\d+)\]\] \[\[chunk:(\d+)\]\](?: \[\[every:([\d.]+)\]\])?")
 MODEL = "test-model"
 HEAD = b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nTransfer-Encoding: chunked\r\n\r\n"
 LAST_CHUNK = b"0\r\n\r\n"
@@ -45,9 +45,22 @@ class EngineProtocol(asyncio.Protocol):
         asked = ASKED.search(self._received)
         self._received = b""
         deltas, chunk = (int(asked[1]), int(asked[2])) if asked else (20, 10)
+        pieces = answer(deltas, chunk)
+        if asked and asked[3]:
+            self._write_slowly(pieces, 0, float(asked[3]))
+            return
         assert self._transport is not None
-        for piece in answer(deltas, chunk):
+        for piece in pieces:
             self._transport.write(piece)
+
+    def _write_slowly(self, pieces: tuple[bytes, ...], at: int, every_seconds: float) -> None:
+        assert self._transport is not None
+        if self._transport.is_closing():
+            return
+        self._transport.write(pieces[at])
+        if at + 1 < len(pieces):
+            again = functools.partial(self._write_slowly, pieces, at + 1, every_seconds)
+            asyncio.get_running_loop().call_later(every_seconds, again)
 
 
 @functools.cache
