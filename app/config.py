@@ -53,6 +53,7 @@ class Config(msgspec.Struct, frozen=True, kw_only=True):
     engine_stall_timeout_seconds: Seconds = 60.0
     engine_stream_timeout_seconds: Seconds = 3600.0
     engine_event_bytes_max: Positive = 8 * 2**20
+    response_bytes_max: Positive = 64 * 2**20
     engine_retries_max: Annotated[int, Meta(ge=0)] = 2
     engine_retry_share: Share = 0.2
     engine_retry_wait_seconds: Seconds = 0.1

@@ -25,6 +25,7 @@ BackstoryError
     ├── EngineOverloaded      429  the engine is rate limited; its Retry-After is passed on
     ├── EngineBroken          502  it broke off, or sent something that is not its protocol
     │   └── EngineFailed           it answered 5xx, or broke off before the first byte
+    ├── ResponseTooLarge      502  it says more than is kept of one response
     ├── EngineTimeout         504  it did not go on in time
     │   └── EngineSilent           it sent not one byte in time
     └── EngineUnavailable     503  it failed so often that it is not asked for some seconds
@@ -210,6 +211,13 @@ class EngineBroken(EngineError):
 
 class EngineFailed(EngineBroken):
     """Nothing of an answer has come, so that another try may succeed."""
+
+
+class ResponseTooLarge(EngineError):
+    code = "response_too_large"
+
+    def __init__(self, bytes_max: int) -> None:
+        super().__init__(f"The response is larger than the {bytes_max} bytes that are kept of one.")
 
 
 class EngineTimeout(EngineError):

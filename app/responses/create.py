@@ -87,7 +87,8 @@ def _depart(parts: Parts, road: Road) -> Run:
     )
     if recalled := road.recollection.memory_ids:
         resource["recalled"] = [id_text("mem", memory_id) for memory_id in recalled]
-    return Run(road.call, Completer(resource, request.parameters), events)
+    completer = Completer(resource, request.parameters)
+    return Run(road.call, completer, events, bytes_max=parts.config.response_bytes_max)
 
 
 def _events(parts: Parts, road: Road) -> AsyncGenerator[Batch]:

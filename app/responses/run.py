@@ -11,7 +11,14 @@ import structlog
 
 from app.engine.deltas import Deltas
 from app.engine.types import Batch
-from app.errors import BackstoryError, EngineBroken, EngineError, TooManyRequests, Unavailable
+from app.errors import (
+    BackstoryError,
+    EngineBroken,
+    EngineError,
+    ResponseTooLarge,
+    TooManyRequests,
+    Unavailable,
+)
 from app.ids import ResponseId
 from app.responses.complete import BEGINNINGS, Completer
 from app.responses.live import Log
@@ -33,7 +40,14 @@ class Stopped(BackstoryError):
 
 
 class Run:
-    def __init__(self, call: Call, completer: Completer, batches: AsyncGenerator[Batch]) -> None:
+    def __init__(
+        self,
+        call: Call,
+        completer: Completer,
+        batches: AsyncGenerator[Batch],
+        *,
+        bytes_max: int,
+    ) -> None:
         self.call = call
         self.completer = completer
         self.log: Log[bytes] = Log()
@@ -41,6 +55,7 @@ class Run:
         self.stored = False
         self.as_begun: Resource = {**completer.resource}
         self._batches = batches
+        self._bytes_max = self._bytes_left = bytes_max
         self._reading: asyncio.Task[Any] | None = None
         self._cancelled = False
 
@@ -111,6 +126,9 @@ class Run:
         finally:
             if frames:
                 self.log.append(*frames)
+        self._bytes_left -= sum(map(len, frames))
+        if self._bytes_left < 0 and not self.completer.ended:
+            raise ResponseTooLarge(self._bytes_max)
 
     def _break_off(self, error: BackstoryError) -> None:
         if not self.log.entries:

@@ -33,7 +33,7 @@ MALFORMED: list[dict[str, Any]] = [
 ]
 
 
-def a_run(events: list[dict[str, Any]]) -> Run:
+def a_run(events: list[dict[str, Any]], bytes_max: int = 10_000) -> Run:
     async def engine() -> AsyncGenerator[list[dict[str, Any]]]:
         yield events
 
@@ -63,7 +63,7 @@ def a_run(events: list[dict[str, Any]]) -> Run:
     resource = new_resource(
         request, ResponseId(new_id()), 0, previous_response=None, conversation=None
     )
-    return Run(call, Completer(resource, {}), engine())
+    return Run(call, Completer(resource, {}), engine(), bytes_max=bytes_max)
 
 
 def last_event(run: Run) -> dict[str, Any]:
@@ -82,6 +82,15 @@ async def test_an_event_of_the_wrong_shape_keeps_the_text_so_far(event: dict[str
     last = last_event(run)
     assert last["type"] == "response.failed"
     assert last["response"]["error"]["code"] == "engine_broken"
+    assert last["response"]["output"][0]["content"][0]["text"] == "so far"
+
+
+async def test_a_response_above_the_limit_ends_with_what_had_come() -> None:
+    run = a_run(BEGIN, bytes_max=100)
+    await run.execute(keep_nothing)
+    last = last_event(run)
+    assert last["type"] == "response.failed"
+    assert last["response"]["error"]["code"] == "response_too_large"
     assert last["response"]["output"][0]["content"][0]["text"] == "so far"
 
 
