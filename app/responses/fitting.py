@@ -11,7 +11,6 @@ import structlog
 
 from app.contexts.compact import Plan, plan_compaction
 from app.contexts.compacted import with_recalled
-from app.conversations.context import Context
 from app.conversations.types import NewCompaction
 from app.engine.types import Batch, EngineRequest, Item
 from app.errors import EngineError
@@ -39,8 +38,6 @@ class Fit(msgspec.Struct, kw_only=True):
 
     call: Call
     opened: Opened
-    base: list[Item]
-    """The engine's input without what was recalled."""
     recalled: list[Item]
     inputs: list[ItemId]
     """The items that the turn adds."""
@@ -57,10 +54,6 @@ class Fit(msgspec.Struct, kw_only=True):
     @property
     def compacts(self) -> bool:
         return self.plan is not None
-
-    @property
-    def context(self) -> Context:
-        return self.opened.context
 
 
 async def plan_fit(
@@ -87,7 +80,6 @@ async def plan_fit(
     return Fit(
         call=call,
         opened=opened,
-        base=request.input,
         recalled=recalled,
         inputs=inputs,
         tokens=tokens,
