@@ -7,12 +7,23 @@ from uuid import UUID
 import msgspec
 
 from app.conversations import queries
-from app.conversations.types import NewCompaction
+from app.conversations.types import NewCompaction, StoredItem
 from app.db.sql import Connection
 from app.ids import BranchId, ProjectId, UserId
 
 COMPACTED = "compacted"
 """The type under which a stored compaction stands in a context."""
+
+
+async def list_context(
+    conn: Connection, project: ProjectId, branch: BranchId, until: int, most: int
+) -> list[StoredItem]:
+    """What a turn at a position continues: the latest compaction, and all items after it."""
+    items = await queries.list_context_items(conn, project, branch, until=until, most=most)
+    if until == 0 or (items and items[0].position == 0):
+        return items  # nothing was left out
+    latest = await queries.get_latest_compaction(conn, project, branch, until=until)
+    return [latest, *items] if latest else items
 
 
 async def find_compactions(

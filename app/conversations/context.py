@@ -5,6 +5,7 @@ from collections.abc import Sequence
 import msgspec
 
 from app.conversations import queries
+from app.conversations.compactions import list_context
 from app.conversations.contents import EMPTY_HISTORY
 from app.conversations.types import StoredConversation, StoredItem, Turn
 from app.db.sql import Connection
@@ -57,9 +58,7 @@ async def resolve(
     place = await _place(conn, caller, previous_response, conversation)
     if place.branch is None:
         return place
-    items = await queries.list_context_items(
-        conn, caller.project, place.branch, until=place.position, most=items_max + 1
-    )
+    items = await list_context(conn, caller.project, place.branch, place.position, items_max + 1)
     if len(items) > items_max:
         raise InvalidRequest(
             f"What came before has more than {items_max} items, more than one context may hold.",

@@ -26,6 +26,7 @@ _items_oldest_first = _sql.rows("list_items_oldest_first", StoredItem)
 _items_newest_first = _sql.rows("list_items_newest_first", StoredItem)
 _find_path_item = _sql.rows("find_path_item", PathItem)
 _list_context_items = _sql.rows("list_context_items", StoredItem)
+_get_latest_compaction = _sql.rows("get_latest_compaction", StoredItem)
 _list_compactions = _sql.rows("list_compactions", StoredCompaction)
 _insert_compaction = _sql.statement("insert_compaction")
 _delete_compactions = _sql.statement("delete_compactions")
@@ -116,10 +117,15 @@ async def find_path_item(
 async def list_context_items(
     conn: Connection, project: ProjectId, branch_id: BranchId, *, until: int, most: int
 ) -> list[StoredItem]:
-    """A compaction comes first, as an item of the type `compacted`."""
     return await _list_context_items.all(
         conn, project=project, branch_id=branch_id, until=until, most=most
     )
+
+
+async def get_latest_compaction(
+    conn: Connection, project: ProjectId, branch_id: BranchId, *, until: int
+) -> StoredItem | None:
+    return await _get_latest_compaction.one(conn, project=project, branch_id=branch_id, until=until)
 
 
 async def list_compactions(

@@ -102,37 +102,31 @@ JOIN contents c ON c.project_id = :project AND c.user_id = i.user_id AND c.hash 
 WHERE i.project_id = :project AND i.item_id = :item_id;
 
 -- name: list_context_items
--- What a turn continues: the latest compaction on the path, if there is one, and all items after
--- it; all items up to a position, where there is none.
-WITH path AS (
+-- All items up to a position that come after the latest compaction on their path.
+WITH path AS MATERIALIZED (
     SELECT branch_id, fork_position, until FROM item_path(:project, :branch_id, :until)
-), latest AS (
-    SELECT found.compaction_id, found.position, found.body
-    FROM path
-    CROSS JOIN LATERAL (
-        SELECT c.compaction_id, c.position, c.body
-        FROM compactions c
-        WHERE c.project_id = :project AND c.branch_id = path.branch_id
-          AND c.position >= path.fork_position AND c.position < path.until
-        ORDER BY c.position DESC
-        LIMIT 1) AS found
-    ORDER BY found.position DESC
-    LIMIT 1
 )
-SELECT compaction_id AS item_id, 'compacted' AS type, 'completed' AS status, position, body
-FROM latest
-UNION ALL
-SELECT * FROM (
-    SELECT i.item_id, i.type, i.status, i.position, c.body
-    FROM path
-    JOIN items i ON i.project_id = :project AND i.branch_id = path.branch_id
-        AND i.position >= path.fork_position AND i.position < path.until
-        AND i.position > coalesce((SELECT position FROM latest), -1)
-    JOIN contents c ON c.project_id = :project AND c.user_id = i.user_id
-        AND c.hash = i.content_hash
-    ORDER BY i.position
-    LIMIT :most) AS after
-ORDER BY position;
+SELECT i.item_id, i.type, i.status, i.position, c.body
+FROM path
+JOIN items i ON i.project_id = :project AND i.branch_id = path.branch_id
+    AND i.position >= path.fork_position AND i.position < path.until
+    AND i.position > (
+        SELECT coalesce(max(m.position), -1)
+        FROM path
+        JOIN compactions m ON m.project_id = :project AND m.branch_id = path.branch_id
+            AND m.position >= path.fork_position AND m.position < path.until)
+JOIN contents c ON c.project_id = :project AND c.user_id = i.user_id AND c.hash = i.content_hash
+ORDER BY i.position
+LIMIT :most;
+
+-- name: get_latest_compaction^
+-- What the latest compaction on a path says, as the item that stands first in a context.
+SELECT m.compaction_id AS item_id, 'compacted' AS type, 'completed' AS status, m.position, m.body
+FROM item_path(:project, :branch_id, :until) AS path
+JOIN compactions m ON m.project_id = :project AND m.branch_id = path.branch_id
+    AND m.position >= path.fork_position AND m.position < path.until
+ORDER BY m.position DESC
+LIMIT 1;
 
 -- name: list_compactions
 -- What compactions say: those of a user, of which nothing that they were made from is forgotten.

@@ -31,10 +31,3 @@ async def first_item(conn: Connection, project: ProjectId, turn: Turn) -> ItemId
         conn, project, turn.branch_id, until=turn.end_position, most=1
     )
     return found[0].item_id if found else None
-
-
-async def list_context(
-    conn: Connection, project: ProjectId, branch: BranchId, until: int, most: int
-) -> list[StoredItem]:
-    """What a turn at a position continues: the latest compaction and all items after it."""
-    return await queries.list_context_items(conn, project, branch, until=until, most=most)

@@ -9,7 +9,7 @@ from app.contexts.compact import Compaction, Plan, compact
 from app.contexts.compacted import Compacted
 from app.contexts.seal import Sealed
 from app.contexts.summarise import Summarising
-from app.conversations import turns
+from app.conversations.compactions import list_context
 from app.conversations.types import NewCompaction
 from app.engine.types import EngineRequest, Event, Item
 from app.errors import EngineError
@@ -117,7 +117,7 @@ async def _read(parts: Parts, call: Call, opened: Opened) -> list[UUID]:
     if not context.resent or context.branch is None:
         return list(dict.fromkeys(opened.read))
     async with parts.database.tenant(call.caller.project) as conn:
-        before = await turns.list_context(
+        before = await list_context(
             conn,
             call.caller.project,
             context.branch,
