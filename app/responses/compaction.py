@@ -5,6 +5,7 @@ from uuid import UUID
 
 import msgspec
 
+from app.blobs.take import NewImages
 from app.contexts.compact import Compaction, Plan, compact
 from app.contexts.compacted import Compacted
 from app.contexts.seal import Sealed
@@ -93,22 +94,31 @@ def _record_of(parts: Parts, call: Call, model: str) -> RequestRecord:
     )
 
 
-async def compacted_item(
-    parts: Parts, call: Call, opened: Opened, inputs: list[ItemId], compacted: Compacted
-) -> tuple[Item, NewCompaction | None]:
-    """What is stored is named by its item, and can be forgotten. Of a response that is not, the
-    item holds all there is."""
+async def whole_item(
+    parts: Parts, call: Call, opened: Opened, images: NewImages, compacted: Compacted
+) -> Item:
+    """Of a response that is not stored: all there is, images too."""
     project, user = call.caller.project, opened.context.user
-    if not call.request.store:
-        return parts.seals.item(Sealed(compacted=compacted), project, user), None
-    compaction_id = new_id()
-    made = NewCompaction(
-        compaction_id=compaction_id,
+    kept = await parts.images.shown(project, user, compacted.kept, images)
+    whole = msgspec.structs.replace(compacted, kept=kept)
+    return parts.seals.item(Sealed(compacted=whole), project, user)
+
+
+def stored_item(parts: Parts, call: Call, opened: Opened, made: NewCompaction) -> Item:
+    """What is stored is named by its item, and can be forgotten."""
+    sealed = Sealed(stored=made.compaction_id)
+    return parts.seals.item(sealed, call.caller.project, opened.context.user)
+
+
+async def new_compaction(
+    parts: Parts, call: Call, opened: Opened, inputs: list[ItemId], compacted: Compacted
+) -> NewCompaction:
+    return NewCompaction(
+        compaction_id=new_id(),
         body=msgspec.json.encode(compacted),
         read=await _read(parts, call, opened),
         new=list(inputs),
     )
-    return parts.seals.item(Sealed(stored=compaction_id), project, user), made
 
 
 async def _read(parts: Parts, call: Call, opened: Opened) -> list[UUID]:

@@ -5,17 +5,26 @@ What is stored stays as it is. A compaction is the first item of the response's 
 
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
+from typing import NamedTuple
 
 import msgspec
 import structlog
 
+from app.blobs.take import NewImages
 from app.contexts.compact import Plan, plan_compaction
 from app.contexts.compacted import with_recalled
 from app.conversations.types import NewCompaction
 from app.engine.types import Batch, EngineRequest, Item
 from app.errors import EngineError
 from app.ids import ItemId
-from app.responses.compaction import compacted_item, compaction_events, compaction_of, shifted
+from app.responses.compaction import (
+    compaction_events,
+    compaction_of,
+    new_compaction,
+    shifted,
+    stored_item,
+    whole_item,
+)
 from app.responses.opened import Opened
 from app.responses.parts import Parts
 from app.responses.size import estimated, measured, resized
@@ -33,14 +42,21 @@ WORTH_SHARE = 8
 """A compaction has to take away an eighth of the threshold, or it is not worth its call."""
 
 
+class Turn(NamedTuple):
+    """What a turn adds."""
+
+    inputs: list[ItemId]
+    """Its items, where it is stored."""
+    recalled: list[Item]
+    images: NewImages
+
+
 class Fit(msgspec.Struct, kw_only=True):
     """What is to be done about the size of a context."""
 
     call: Call
     opened: Opened
-    recalled: list[Item]
-    inputs: list[ItemId]
-    """The items that the turn adds."""
+    turn: Turn
     tokens: int | None
     """An estimate, where one was needed."""
     window: int | None
@@ -62,8 +78,7 @@ async def plan_fit(
     settings: GatewaySettings,
     opened: Opened,
     request: EngineRequest,
-    recalled: list[Item],
-    inputs: list[ItemId],
+    turn: Turn,
 ) -> Fit | None:
     """None where nothing is to be done: the engine gets all, and says if it is too much."""
     truncates = call.request.parameters.get("truncation") == "auto"
@@ -80,8 +95,7 @@ async def plan_fit(
     return Fit(
         call=call,
         opened=opened,
-        recalled=recalled,
-        inputs=inputs,
+        turn=turn,
         tokens=tokens,
         window=window,
         threshold=threshold or 0,
@@ -153,7 +167,10 @@ async def _compact(
     except EngineError as error:
         log.warning("compaction.left_out", why=error.code, message=error.message)
         return None
-    item, fit.made = await compacted_item(
-        parts, fit.call, fit.opened, fit.inputs, compaction.compacted
-    )
-    return item, with_recalled(compaction.compacted.rendered(), fit.recalled)
+    compacted = compaction.compacted
+    if fit.call.request.store:
+        fit.made = await new_compaction(parts, fit.call, fit.opened, fit.turn.inputs, compacted)
+        item = stored_item(parts, fit.call, fit.opened, fit.made)
+    else:
+        item = await whole_item(parts, fit.call, fit.opened, fit.turn.images, compacted)
+    return item, with_recalled(compacted.rendered(), fit.turn.recalled)

@@ -17,7 +17,7 @@ from app.conversations.thread import begin_thread, find_thread
 from app.engine.types import EngineRequest, Item
 from app.errors import Forbidden
 from app.ids import PROJECT_ITSELF, ProjectId, ResponseId, UserId, id_text, new_id
-from app.responses.fitting import Fit, plan_fit
+from app.responses.fitting import Fit, Turn, plan_fit
 from app.responses.flights import Flight
 from app.responses.native import continued
 from app.responses.opened import Opened, opened
@@ -85,15 +85,8 @@ async def survey(parts: Parts, call: Call) -> Road:
     new = request.items[context.resent or 0 :] if request.store else []
     inputs = [hasher.item(item) for item in new]
     bare = engine_request(parts, call.caller.project, request, seen, images)
-    fit = await plan_fit(
-        parts,
-        call,
-        settings,
-        seen,
-        bare,
-        recollection.items,
-        [item.item_id for item in inputs],
-    )
+    turn = Turn([item.item_id for item in inputs], recollection.items, images)
+    fit = await plan_fit(parts, call, settings, seen, bare, turn)
     asked = msgspec.structs.replace(bare, input=with_recalled(bare.input, recollection.items))
     if not (fit or seen.compacted):
         asked = await continued(parts, call, context, recollection.items, asked)

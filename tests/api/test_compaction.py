@@ -11,6 +11,7 @@ from tests.support.context_fixtures import received_texts
 from tests.support.engine import FakeEngine
 from tests.support.engine_events import usage_of
 from tests.support.eventually import eventually
+from tests.support.images import data_url, image
 from tests.support.rows import count, new_key, new_project
 from tests.support.service import Service
 from tests.support.standard import check_events
@@ -141,6 +142,26 @@ async def test_a_client_may_carry_it_instead(talker: Api, contexts_engine: FakeE
     assert texts[-3] == "carried now"
     assert texts[-1] == "carried on"
     assert len(texts) < len(items)
+
+
+async def test_images_are_kept_with_their_message(talker: Api, contexts_engine: FakeEngine) -> None:
+    url = data_url(image())
+    shown = {
+        "role": "user",
+        "content": [
+            {"type": "input_text", "text": f"pictured {PADDING * 20}"},
+            {"type": "input_image", "image_url": url},
+        ],
+    }
+    items = [message(f"pictured {PADDING * 20}"), message("Yes.", "assistant"), shown]
+    carried = await talker.respond(items, store=False, **COMPACTING)
+    on = {"role": "user", "content": "pictured on"}
+    await talker.respond([*carried["output"], on], store=False)
+    assert url in str(contexts_engine.last.body["input"])
+    stored = await talker.respond(items, **COMPACTING)
+    assert compactions(stored)
+    await talker.respond("pictured on", previous_response_id=stored["id"])
+    assert url in str(contexts_engine.last.body["input"])
 
 
 async def test_without_a_summary_the_engine_gets_all(
