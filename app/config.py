@@ -104,6 +104,7 @@ class Config(msgspec.Struct, frozen=True, kw_only=True):
     running_visible_after_seconds: Seconds = 1.0
     segment_seconds: Seconds = 0.25
     worker_lease_seconds: Seconds = 10.0
+    socket_seconds_max: Seconds = 3600.0
     cache_ttl_seconds: Seconds = 86_400.0
 
     # Background work

@@ -39,6 +39,7 @@ from app.memory.embed import JOBS_MAX, embed_handler
 from app.processes import DRAIN_SIGNAL
 from app.responses import context_routes
 from app.responses import routes as responses_routes
+from app.responses import socket_routes
 from app.responses.abandoned import open_custodian
 from app.responses.flights import Flights
 from app.responses.leases import open_leases
@@ -59,6 +60,7 @@ ROUTES: list[Any] = [
     *health.ROUTES,
     *docs_routes.ROUTES,
     *responses_routes.ROUTES,
+    *socket_routes.ROUTES,
     *completions_routes.ROUTES,
     *vectors_routes.ROUTES,
     *context_routes.ROUTES,

@@ -6,9 +6,10 @@ from itertools import islice
 
 from app.cache import exact
 from app.cache.types import CacheEntry, CachePlan
+from app.conversations.context import Context
 from app.engine.types import Batch
 from app.errors import OnlyIfCached
-from app.ids import ResponseId, id_text
+from app.ids import id_text
 from app.responses.complete import ENDS, Completer
 from app.responses.conduct import conduct, flight_key, turn_plan
 from app.responses.fitting import fitted
@@ -18,7 +19,7 @@ from app.responses.resource import new_resource
 from app.responses.run import Run
 from app.responses.running import Answer
 from app.responses.survey import Road, survey
-from app.responses.types import Call
+from app.responses.types import Call, CreateRequest
 
 REPLAYED_AT_ONCE = 1000
 """Events of a stored log that are decoded and sent in one go."""
@@ -80,9 +81,7 @@ def _depart(parts: Parts, road: Road) -> Run:
         request,
         road.response_id,
         int(time.time()),
-        previous_response=ResponseId(context.parent)
-        if request.fields.previous_response_id and context.parent
-        else None,
+        previous_response=_shown_previous(request, context),
         conversation=context.conversation,
     )
     if recalled := road.recollection.memory_ids:
@@ -91,8 +90,16 @@ def _depart(parts: Parts, road: Road) -> Run:
     return Run(road.call, completer, events, bytes_max=parts.config.response_bytes_max)
 
 
+def _shown_previous(request: CreateRequest, context: Context) -> str | None:
+    if request.fields.previous_response_id and context.parent:
+        return id_text("resp", context.parent)
+    return request.continued_here
+
+
 def _events(parts: Parts, road: Road) -> AsyncGenerator[Batch]:
     """From the cache, from an identical call on its way, or from the engine."""
+    if not road.call.request.generate:
+        return _nothing()
     if road.entry:
         return _replay(road.entry)
     if road.cache is None or not road.cache.read:
@@ -107,6 +114,11 @@ def _engine_events(parts: Parts, road: Road) -> AsyncGenerator[Batch]:
     if road.fit:
         return fitted(parts, road.fit, road.engine_request)
     return parts.engine.stream(road.engine_request)
+
+
+async def _nothing() -> AsyncGenerator[Batch]:
+    """Of a request that only prepares what is to be continued."""
+    yield [{"type": "response.completed", "response": {"usage": {}}}]
 
 
 async def _replay(entry: CacheEntry) -> AsyncGenerator[Batch]:

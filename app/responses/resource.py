@@ -47,7 +47,7 @@ def new_resource(
     response_id: ResponseId,
     created_at: int,
     *,
-    previous_response: ResponseId | None,
+    previous_response: str | None,
     conversation: ConversationId | None,
 ) -> Resource:
     """A response that has just begun."""
@@ -63,7 +63,7 @@ def new_resource(
         "instructions": request.fields.instructions,
         "model": request.fields.model,
         "output": [],
-        "previous_response_id": id_text("resp", previous_response) if previous_response else None,
+        "previous_response_id": previous_response,
         "conversation": shown_conversation(conversation),
         **DEFAULTS,
         **_asked(request.parameters),

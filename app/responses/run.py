@@ -212,6 +212,8 @@ class Runs:
         self._tasks: set[asyncio.Task[None]] = set()
         self._stored: dict[ResponseId, Run] = {}
         self._places = 0
+        self.stopping = asyncio.Event()
+        """Set when nothing new is to begin."""
 
     @property
     def count(self) -> int:
@@ -250,6 +252,7 @@ class Runs:
 
     async def drain(self, seconds: float) -> None:
         """Lets what runs come to its end; stops and stores what takes longer."""
+        self.stopping.set()
         if not self._tasks:
             return
         _, late = await asyncio.wait(self._tasks, timeout=seconds)

@@ -163,6 +163,10 @@ class CreateRequest(msgspec.Struct, kw_only=True):
     cache_control: CacheControl = CacheControl()
     threaded: bool = False
     """It is of a conversation, even if it is the first that is said in it."""
+    continued_here: str | None = None
+    """The response that a connection continues from its own memory: `items` begin with it."""
+    generate: bool = True
+    """Whether the engine is to answer, or the state to be prepared only."""
 
     @property
     def store(self) -> bool:

@@ -24,6 +24,11 @@ def error_body(error: BackstoryError) -> dict[str, Any]:
     }
 
 
+def socket_error(error: BackstoryError) -> dict[str, Any]:
+    """The same on a WebSocket, where no status line stands before it."""
+    return {"type": "error", "status": error.status, **error_body(error)}
+
+
 def error_response(error: BackstoryError) -> Response[bytes]:
     return Response(
         msgspec.json.encode(error_body(error)),

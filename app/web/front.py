@@ -28,15 +28,18 @@ class FrontDoor(ASGIMiddleware):
     How a token is known is the state's `authenticate`, an Authenticate.
     """
 
-    scopes = (ScopeType.HTTP,)
+    scopes = (ScopeType.HTTP, ScopeType.WEBSOCKET)
 
     async def handle(self, scope: Scope, receive: Receive, send: Send, next_app: ASGIApp) -> None:
         visit(scope)
         try:
             await _let_in(scope)
-        except BackstoryError:
-            await _read_away(receive)
-            raise
+        except BackstoryError as error:
+            if scope["type"] == ScopeType.HTTP:
+                await _read_away(receive)
+                raise
+            # A WebSocket can say why only once it is open: its route does, without a principal.
+            scope["state"]["refused"] = error
         await next_app(scope, receive, send)
 
 

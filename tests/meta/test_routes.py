@@ -5,7 +5,8 @@ from pathlib import Path
 
 import pytest
 from litestar import Litestar
-from litestar.handlers import HTTPRouteHandler
+from litestar.handlers import BaseRouteHandler
+from litestar.routes import WebSocketRoute
 
 from app.config import Config
 from app.main import create_app
@@ -15,12 +16,14 @@ DOCS = Path(__file__).parents[2] / "docs" / "api.md"
 PUBLIC = {"/health/live", "/health/ready", "/docs", "/docs/rapidoc.js", "/openapi.json"}
 
 
-def routes() -> Iterator[tuple[str, str, HTTPRouteHandler]]:
+def routes() -> Iterator[tuple[str, str, BaseRouteHandler]]:
     config = Config(database_url="postgresql:///none", secret_key="k" * 32, engine_url="http://x")
     app: Litestar = create_app(config)
     for route in app.routes:
         if route.path_format.startswith("/openapi.json/"):
             continue  # Litestar's own, below the document's path: it answers 404
+        if isinstance(route, WebSocketRoute):
+            yield "WS", route.path_format, route.route_handler
         for handler in getattr(route, "route_handlers", []):
             for method in sorted(handler.http_methods - {"OPTIONS", "HEAD"}):
                 yield method, route.path_format, handler
@@ -31,7 +34,7 @@ IDS = [f"{method} {path}" for method, path, _ in ALL]
 
 
 @pytest.mark.parametrize(("method", "path", "handler"), ALL, ids=IDS)
-def test_route_says_who_may_enter(method: str, path: str, handler: HTTPRouteHandler) -> None:
+def test_route_says_who_may_enter(method: str, path: str, handler: BaseRouteHandler) -> None:
     opt = handler.opt
     assert isinstance(opt.get("access"), Access), "name it by `opt=guarded(…)`"
     if opt["access"] is Access.PUBLIC:
@@ -41,7 +44,7 @@ def test_route_says_who_may_enter(method: str, path: str, handler: HTTPRouteHand
 
 
 @pytest.mark.parametrize(("method", "path", "handler"), ALL, ids=IDS)
-def test_route_is_in_the_docs(method: str, path: str, handler: HTTPRouteHandler) -> None:
+def test_route_is_in_the_docs(method: str, path: str, handler: BaseRouteHandler) -> None:
     assert f"### `{method} {path}`" in DOCS.read_text()
 
 

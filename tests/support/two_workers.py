@@ -15,7 +15,9 @@ import aiohttp
 import msgspec
 
 from app.config import Config
+from app.db.sql import Connection
 from tests.support.api import Api, Json, open_api, text_of
+from tests.support.eventually import eventually
 from tests.support.postgres_fixtures import DatabaseUrls
 from tests.support.rows import connected
 from tests.support.worker import Worker, run_worker
@@ -25,8 +27,7 @@ SECONDS_MAX = 60.0
 """Until all of a round has ended; what takes longer hangs."""
 KILL_SECONDS_MAX = 2.0
 ENDS = ("response.completed", "response.failed", "response.incomplete", "error")
-NOTHING_LEFT = {
-    "a running response": "SELECT count(*) FROM running_responses",
+NOTHING_HALF = {
     "a segment": "SELECT count(*) FROM event_segments",
     "a response that is not one row of the request log": """
         SELECT count(*) FROM responses r
@@ -203,6 +204,12 @@ class Pair:
                 error.add_note(f"in the round with seed {seed}")
                 raise
         async with connected(self._urls.owner) as conn:
-            for what, sql in NOTHING_LEFT.items():
+            await eventually(lambda: _all_ended(conn), seconds=SECONDS_MAX)
+            for what, sql in NOTHING_HALF.items():
                 assert await conn.fetchval(sql) == 0, what
         return this.counts
+
+
+async def _all_ended(conn: Connection) -> bool:
+    """Also those of which no client was told."""
+    return not await conn.fetchval("SELECT count(*) FROM running_responses")
