@@ -10,6 +10,7 @@ import msgspec
 from app.contexts.compacted import without_tag
 from app.contexts.weights import weigh_texts
 from app.conversations.contents import item_type
+from app.engine.failures import too_long_by_event
 from app.engine.types import Engine, EngineRequest, Item
 from app.errors import EngineBroken, EngineError, EngineRefused, EngineTimeout
 
@@ -136,7 +137,7 @@ async def _answer(engine: Engine, request: EngineRequest) -> dict[str, Any]:
                 elif event["type"] in ("response.completed", "response.incomplete"):
                     return {"deltas": pieces, **(event.get("response") or {})}
                 elif event["type"] in ("response.failed", "error"):
-                    raise _failure(event)
+                    raise too_long_by_event(event) or _failure(event)
     raise EngineBroken("The engine ended its stream before its answer was complete.")
 
 

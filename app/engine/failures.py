@@ -60,6 +60,17 @@ def error_of_event(error: object, secret: str | None) -> EngineError:
     return EngineBroken(f"The engine failed while it answered: {message}")
 
 
+def too_long_by_event(event: Mapping[str, Any]) -> EngineRefused | None:
+    """Some engines begin an answer before they find that the context is too long."""
+    if event.get("type") not in ("response.failed", "error"):
+        return None
+    response = event.get("response")
+    error = (response if _is_object(response) else event).get("error") or event
+    if not _is_object(error) or error.get("code") != "context_length_exceeded":
+        return None
+    return _refused(str(error.get("message") or "The context is too long."), 400, error)
+
+
 def ended_early() -> EngineBroken:
     return EngineBroken("The engine ended its stream before its answer was complete.")
 

@@ -7,6 +7,7 @@ import msgspec
 import structlog
 
 from app.contexts.truncate import room_for_input, truncated
+from app.engine.failures import too_long_by_event
 from app.engine.types import Batch, EngineRequest, Event
 from app.errors import EngineRefused
 from app.responses.complete import BEGINNINGS
@@ -55,7 +56,8 @@ async def _begun(parts: Parts, request: EngineRequest) -> AsyncGenerator[Batch]:
             said = next((event for event in waiting if event["type"] not in BEGINNINGS), None)
             if said is None:
                 continue
-            _check_length(said)
+            if refusal := too_long_by_event(said):
+                raise refusal
             yield waiting
             waiting = []
             break
@@ -63,14 +65,6 @@ async def _begun(parts: Parts, request: EngineRequest) -> AsyncGenerator[Batch]:
             yield batch
     if waiting:
         yield waiting
-
-
-def _check_length(event: Event) -> None:
-    if event["type"] not in ("response.failed", "error"):
-        return
-    error = (event.get("response") or event).get("error") or event
-    if isinstance(error, dict) and error.get("code") == TOO_LONG:
-        raise EngineRefused(str(error.get("message")), status=400, param="input", code=TOO_LONG)
 
 
 def _shorter(parts: Parts, request: EngineRequest, refusal: EngineRefused) -> EngineRequest:

@@ -214,6 +214,22 @@ async def test_what_is_forgotten_falls_out_of_summaries(
     assert all(f"fact-forgotten{turn}" in got for turn in range(10) if turn != 2)
 
 
+async def test_what_a_client_sends_again_can_be_forgotten_too(talker: Api) -> None:
+    """It keeps its history, and we keep it as well: what it carries is only a name."""
+    asked = message(f"resent fact-resent0 {PADDING * 20}")
+    first = await talker.respond([asked])
+    items = [asked, *first["output"], message(f"resent {PADDING * 6}")]
+    second = await talker.respond(items, **COMPACTING)
+    assert compactions(second)
+    on = [*items, *second["output"], message("resent on")]
+    assert (await talker.create(on)).status == 200
+    assert (await talker.delete(f"/v1/responses/{first['id']}")).status == 200
+    refused = await talker.create(on)
+    assert refused.error["code"] == "invalid_encrypted_content"
+    without = [item for item in on if item["type"] != "compaction"]
+    assert (await talker.create(without)).status == 200
+
+
 async def test_a_forged_or_foreign_item_is_refused(talker: Api) -> None:
     responses = await talk(talker.as_user("owner-of-items"), "owned", 10)
     item = next(item for response in responses for item in compactions(response))

@@ -4,6 +4,7 @@ from tests.support.api import Api, Json, message, text_of
 from tests.support.context_fixtures import received_texts
 from tests.support.engine import FakeEngine
 from tests.support.engine_events import usage_of
+from tests.support.standard import check_events
 
 WINDOW = 300
 PADDING = "river stone tide " * 8
@@ -69,6 +70,17 @@ async def test_calls_go_with_their_outputs(talker: Api, contexts_engine: FakeEng
     assert calls == outputs
     assert calls[-1] == "c19"
     assert 1 <= len(calls) < 20
+
+
+async def test_a_refusal_may_come_late(talker: Api, contexts_engine: FakeEngine) -> None:
+    contexts_engine.context_tokens, contexts_engine.refuses_late = WINDOW, True
+    streamed = await talker.stream(long_talk("late", 20), truncation="auto", model="@oi/beta")
+    check_events(streamed.events)
+    assert text_of(streamed.response) == "You said: late now"
+    compacted = await talker.send(
+        "POST", "/v1/responses/compact", {"model": "@oi/beta", "input": long_talk("late", 20)}
+    )
+    assert compacted.status == 200
 
 
 async def test_without_it_the_refusal_is_passed_on(

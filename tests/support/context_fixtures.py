@@ -44,6 +44,7 @@ async def talker(contexts_backstory: Service, contexts_engine: FakeEngine) -> As
     async with open_api(contexts_backstory) as api:
         yield api
     contexts_engine.context_tokens = None
+    contexts_engine.refuses_late = False
     contexts_engine.counts = False
     contexts_engine.summarises = True
 

@@ -17,7 +17,7 @@ import msgspec
 from aiohttp import web
 
 from app.contexts.summarise import INSTRUCTIONS as SUMMARISING
-from tests.support.engine_events import Json, chat_chunks, response_events, usage_of
+from tests.support.engine_events import Json, chat_chunks, late_refusal, response_events, usage_of
 from tests.support.engine_images import wrong_image
 from tests.support.engine_script import (
     Script,
@@ -30,6 +30,7 @@ from tests.support.engine_script import (
 KEY = "sk-test-engine"
 MODELS = ("test-model", "@oi/beta")
 RECEIVED_MAX = 10_000
+TOO_LONG = "context_length_exceeded"
 _FACTS = re.compile(r"fact-\w+")
 
 
@@ -73,6 +74,8 @@ class FakeEngine:
         """Answers everything with this status while it is set."""
         self.context_tokens: int | None = None
         """Refuses what has more: a token is a word."""
+        self.refuses_late = False
+        """Begins an answer first, and refuses what is too long as an event."""
         self.lists_window = False
         """Tells the window in its list of models."""
         self.counts = False
@@ -130,10 +133,13 @@ class FakeEngine:
         try:
             received = await self._receive(request)
             _check_responses_body(received.body)
-            self._check_window(received.body)
             self._check_head(received.body)
+            self._check_window(received.body)
         except Refusal as refusal:
-            return _refused(refusal)
+            if not (self.refuses_late and refusal.error["code"] == TOO_LONG):
+                return _refused(refusal)
+            late = late_refusal(received.body, refusal.error)
+            return await self._answer(request, received, Script(), late)
         if received.body.get("instructions") == SUMMARISING:
             script, text = self._summary_of(received.body["input"])
         else:
@@ -210,7 +216,7 @@ class FakeEngine:
                 f"This model's maximum context length is {self.context_tokens} tokens, and the "
                 f"request has {tokens}.",
                 param="input",
-                code="context_length_exceeded",
+                code=TOO_LONG,
             )
 
     def _check_head(self, body: Json) -> None:

@@ -121,6 +121,14 @@ def new_response(body: Json) -> Json:
     }
 
 
+def late_refusal(body: Json, error: Json) -> Iterator[Json]:
+    """An answer that begins, and then fails with this error."""
+    response = new_response(body)
+    yield {"type": "response.created", "response": response, "sequence_number": 0}
+    failed = {**response, "status": "failed", "error": error}
+    yield {"type": "response.failed", "response": failed, "sequence_number": 1}
+
+
 def _last_event(script: Script, response: Json) -> Json:
     if script.failed:
         error = {"code": "server_error", "message": "The model failed."}
