@@ -167,7 +167,7 @@ async def _lifespan(app: Litestar, config: Config) -> AsyncIterator[None]:
             jobs=jobs,
             parts=parts,
             conversations=ConversationParts(
-                config, parts.keys.contents, database, users, parts.settings, jobs
+                config, parts.keys.contents, database, users, parts.settings, parts.images, jobs
             ),
             runs=runs,
             request_log=request_log,

@@ -50,6 +50,11 @@ class Images:
         return [with_images(item, lambda part: _shown(part, urls)) for item in items]
 
 
+def without_bytes(items: Sequence[Item]) -> list[Item]:
+    """As they are shown to who did not ask for the bytes."""
+    return [with_images(item, lambda part: _shown(part, {})) for item in items]
+
+
 def shown_refs(items: Sequence[Item]) -> list[BlobRef]:
     """Of the images that are shown with their bytes: those that came with them."""
     parts = [part for item in items for _, part in images_in(item) if not part.get("file_id")]

@@ -1,5 +1,6 @@
 """Adding items to a conversation: a turn without a response."""
 
+from collections.abc import AsyncIterator
 from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
@@ -8,10 +9,13 @@ import asyncpg
 import msgspec
 import stamina
 
+from app.blobs.store import keep_shown
+from app.blobs.take import NewImages
 from app.conversations import queries
-from app.conversations.contents import Hasher, NewItem, item_type, shown
+from app.conversations.contents import Hasher, NewItem, item_type
 from app.conversations.context import Context, find_conversation, head_of
 from app.conversations.history import extend_history
+from app.conversations.items import shown_items
 from app.conversations.parts import ConversationParts
 from app.conversations.references import with_references
 from app.conversations.types import StoredItem
@@ -34,9 +38,10 @@ TRIED_AGAIN = (HeadMoved, asyncpg.ForeignKeyViolationError, asyncpg.DeadlockDete
 
 
 class NewTurn(msgspec.Struct, frozen=True):
-    """Items as they were given, and whether they are to be remembered."""
+    """Items that are to be stored, and whether they are to be remembered."""
 
     items: list[Item]
+    images: NewImages
     remember: bool
     turn_id: TurnId = msgspec.field(default_factory=lambda: TurnId(new_id()))
 
@@ -47,21 +52,17 @@ async def create_items(
     conversation: str,
     given: list[Item],
     claim: Claim | None,
+    *,
+    images: bool,
 ) -> Page:
     """Once for a claim: what is kept of the reply is where its items lie. Raises
     ConversationNotFound, or NotFound where the items of an earlier reply are gone."""
 
     async def create(keep: Keep) -> Reply:
-        items = await with_references(parts.database, caller, given)
-        turn = NewTurn(items, await _is_remembered(parts, caller, conversation))
+        remember = await _is_remembered(parts, caller, conversation)
+        turn = await new_turn(parts, caller, given, remember)
         reply = OK, {"turn": turn.turn_id.hex}
-        async for attempt in stamina.retry_context(
-            on=TRIED_AGAIN,
-            attempts=None,
-            timeout=parts.config.commit_retry_seconds,
-            wait_initial=0.01,
-            wait_max=0.1,
-        ):
+        async for attempt in tries(parts):
             with attempt:
                 async with parts.database.tenant(caller.project) as conn:
                     place = await head_of(conn, caller, conversation)
@@ -73,7 +74,19 @@ async def create_items(
 
     ttl_seconds = parts.config.idempotency_ttl_seconds
     _, reply = await once(parts.database, claim, caller.user, ttl_seconds, create)
-    return await _reply_of(parts, caller, conversation, TurnId(UUID(hex=reply["turn"])))
+    turn_id = TurnId(UUID(hex=reply["turn"]))
+    return await _reply_of(parts, caller, conversation, turn_id, images)
+
+
+def tries(parts: ConversationParts) -> AsyncIterator[stamina.Attempt]:
+    """For a while, as long as others come between."""
+    return stamina.retry_context(
+        on=TRIED_AGAIN,
+        attempts=None,
+        timeout=parts.config.commit_retry_seconds,
+        wait_initial=0.01,
+        wait_max=0.1,
+    ).__aiter__()
 
 
 async def _is_remembered(parts: ConversationParts, caller: Caller, conversation: str) -> bool:
@@ -91,19 +104,30 @@ async def remembers(parts: ConversationParts, project: ProjectId, owner: UserId)
     return memory is not False
 
 
+async def new_turn(
+    parts: ConversationParts, caller: Caller, given: list[Item], remember: bool
+) -> NewTurn:
+    """What was given, images taken out of it and references resolved. Raises InvalidRequest."""
+    images = await parts.images.take(caller, given, "items")
+    items = await with_references(parts.database, caller, images.items)
+    return NewTurn(items, images, remember)
+
+
 async def append(
     conn: Connection, parts: ConversationParts, caller: Caller, place: Context, turn: NewTurn
 ) -> None:
     """Puts a turn where a conversation's head is. Raises HeadMoved, which has to end the
     transaction."""
     hasher = Hasher(parts.contents_key, caller.project, place.user)
-    appended = await queries.append_turn(conn, _values(caller, place, hasher, turn))
+    items = [hasher.item(item) for item in turn.items]
+    appended = await queries.append_turn(conn, _values(caller, place, turn, items))
     if not appended.moved:
         raise HeadMoved
+    shown = [(item.content.hash, item.content.body) for item in items]
+    await keep_shown(conn, caller.project, place.user, shown, turn.images)
 
 
-def _values(caller: Caller, place: Context, hasher: Hasher, turn: NewTurn) -> dict[str, Any]:
-    items = [hasher.item(item) for item in turn.items]
+def _values(caller: Caller, place: Context, turn: NewTurn, items: list[NewItem]) -> dict[str, Any]:
     answered = any(_is_answer(item) for item in turn.items)
     return {
         "project": caller.project,
@@ -142,15 +166,15 @@ def _item_values(items: list[NewItem]) -> dict[str, Any]:
 
 
 async def _reply_of(
-    parts: ConversationParts, caller: Caller, conversation: str, turn_id: TurnId
+    parts: ConversationParts, caller: Caller, conversation: str, turn_id: TurnId, images: bool
 ) -> Page:
     async with parts.database.tenant(caller.project) as conn:
-        await find_conversation(conn, caller, conversation)
+        found = await find_conversation(conn, caller, conversation)
         items = await _items_of(conn, caller.project, turn_id)
     if not items:
         raise NotFound("These items have been deleted since.", code="item_not_found")
-    shown_items = [shown(item.item_id, item.status, item.body) for item in items]
-    return page(shown_items, PageQuery(len(items), "asc", None, None))
+    shown = await shown_items(parts, caller.project, found.user_id, items, images=images)
+    return page(shown, PageQuery(len(items), "asc", None, None))
 
 
 async def _items_of(conn: Connection, project: ProjectId, turn_id: TurnId) -> list[StoredItem]:

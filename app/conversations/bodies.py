@@ -13,19 +13,20 @@ from app.web.principal import Caller
 ITEMS_MAX = 20
 """As many as OpenAI takes at a time."""
 
+IMAGES = "message.input_image.image_url"
 INCLUDABLE = frozenset(
     {
+        IMAGES,
         "code_interpreter_call.outputs",
         "computer_call_output.output.image_url",
         "file_search_call.results",
-        "message.input_image.image_url",
         "message.output_text.logprobs",
         "reasoning.encrypted_content",
         "web_search_call.action.sources",
         "web_search_call.results",
     }
 )
-"""What OpenAI gives when asked for. Here an item is always given with all that is stored of it."""
+"""What OpenAI gives when asked for. Here all but the bytes of images is always given."""
 
 
 def check_given(items: list[Item]) -> None:
@@ -33,12 +34,12 @@ def check_given(items: list[Item]) -> None:
     check_items(items, "items", ITEMS_MAX)
 
 
-def check_include(query: MultiDict[Any]) -> None:
-    """As a list `include=…&include=…` or `include[]=…`. Raises InvalidRequest."""
-    for name in ("include", "include[]"):
-        for value in query.getall(name, []):
-            if value not in INCLUDABLE:
-                raise wrong("include", f"some of {', '.join(sorted(INCLUDABLE))}")
+def includes_images(query: MultiDict[Any]) -> bool:
+    """Whether `include=…&include=…`, or `include[]=…`, asks for them. Raises InvalidRequest."""
+    asked = {*query.getall("include", []), *query.getall("include[]", [])}
+    if not asked <= INCLUDABLE:
+        raise wrong("include", f"some of {', '.join(sorted(INCLUDABLE))}")
+    return IMAGES in asked
 
 
 async def claim_of(request: Request[Any, Any, Any], caller: Caller) -> Claim | None:

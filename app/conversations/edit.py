@@ -3,12 +3,12 @@
 from msgspec import UNSET
 
 from app.conversations import queries
-from app.conversations.append import NewTurn, append, remembers
+from app.conversations.append import NewTurn, append, new_turn, remembers, tries
 from app.conversations.browse import get_conversation
 from app.conversations.context import Context, find_conversation
 from app.conversations.parts import ConversationParts
-from app.conversations.references import with_references
 from app.conversations.types import Conversation, CreateConversation, UpdateConversation
+from app.db.sql import Connection
 from app.errors import InvalidRequest
 from app.ids import ConversationId, created_at, id_text, new_id
 from app.web.idempotency import Claim, Keep, Reply, once
@@ -26,22 +26,14 @@ async def create_conversation(
     async def create(keep: Keep) -> Reply:
         conversation_id = ConversationId(new_id())
         reply = OK, {"conversation": id_text("conv", conversation_id)}
-        items = await with_references(parts.database, caller, asked.items or [])
-        remember = bool(items) and await remembers(parts, caller.project, caller.owner)
-        async with parts.database.tenant(caller.project) as conn:
-            await queries.insert_conversation(
-                conn,
-                caller.project,
-                conversation_id,
-                caller.owner,
-                title=asked.title,
-                metadata=asked.metadata or {},
-                created_at=created_at(conversation_id),
-            )
-            if items:
-                place = Context(user=caller.owner, conversation=conversation_id)
-                await append(conn, parts, caller, place, NewTurn(items, remember))
-            await keep(conn, reply)
+        given = asked.items or []
+        remember = bool(given) and await remembers(parts, caller.project, caller.owner)
+        turn = await new_turn(parts, caller, given, remember)
+        async for attempt in tries(parts):
+            with attempt:
+                async with parts.database.tenant(caller.project) as conn:
+                    await _insert(conn, parts, caller, conversation_id, asked, turn)
+                    await keep(conn, reply)
         if remember:
             parts.jobs.wake("remember_turn")
         return reply
@@ -49,6 +41,28 @@ async def create_conversation(
     ttl_seconds = parts.config.idempotency_ttl_seconds
     _, reply = await once(parts.database, claim, caller.user, ttl_seconds, create)
     return await get_conversation(parts, caller, reply["conversation"])
+
+
+async def _insert(
+    conn: Connection,
+    parts: ConversationParts,
+    caller: Caller,
+    conversation_id: ConversationId,
+    asked: CreateConversation,
+    turn: NewTurn,
+) -> None:
+    await queries.insert_conversation(
+        conn,
+        caller.project,
+        conversation_id,
+        caller.owner,
+        title=asked.title,
+        metadata=asked.metadata or {},
+        created_at=created_at(conversation_id),
+    )
+    if turn.items:
+        place = Context(user=caller.owner, conversation=conversation_id)
+        await append(conn, parts, caller, place, turn)
 
 
 async def update_conversation(

@@ -1,17 +1,21 @@
 """A whole conversation as one document, written page by page."""
 
-from collections.abc import AsyncGenerator, Callable
+from collections.abc import AsyncGenerator
 from datetime import datetime
 from typing import Literal, get_args
 
 import msgspec
 
+from app.blobs.parts import refs_in
+from app.conversations.bodies import IMAGES
 from app.conversations.browse import shown
-from app.conversations.items import shown_item
+from app.conversations.contents import item_id_text
+from app.conversations.items import shown_items
 from app.conversations.markdown import markdown_heading, markdown_item
 from app.conversations.parts import ConversationParts
 from app.conversations.path import Path, pages, path_of
 from app.conversations.types import Conversation, StoredItem
+from app.engine.types import Item
 from app.errors import InvalidRequest
 from app.ids import ProjectId, created_at
 from app.web.principal import Caller
@@ -64,39 +68,40 @@ async def _json(
     yield b'{"object":"conversation.export","conversation":%b,"items":[' % msgspec.json.encode(
         conversation
     )
-    async for chunk in _joined(parts, project, path, _json_item, b","):
-        yield chunk
+    between = b""
+    async for items in pages(parts.database, project, path):
+        for some in _with_few_images(items):
+            owner = path.conversation.user_id
+            shown_some = await shown_items(parts, project, owner, some, images=True)
+            yield between + b",".join(map(_json_item, some, shown_some))
+            between = b","
     yield b"]}"
+
+
+def _with_few_images(items: list[StoredItem]) -> list[list[StoredItem]]:
+    """Those with images one by one, since all their bytes are held while they are written."""
+    if refs_in([item.body for item in items]):
+        return [[item] for item in items]
+    return [items]
+
+
+def _json_item(item: StoredItem, as_shown: Item) -> bytes:
+    return msgspec.json.encode({**as_shown, "created_at": _at(item)})
 
 
 async def _markdown(
     parts: ConversationParts, project: ProjectId, path: Path, conversation: Conversation
 ) -> AsyncGenerator[bytes]:
-    yield markdown_heading(conversation).encode() + b"\n"
-    async for chunk in _joined(parts, project, path, _markdown_item, b"\n"):
-        yield chunk
-
-
-async def _joined(
-    parts: ConversationParts,
-    project: ProjectId,
-    path: Path,
-    write: Callable[[StoredItem], bytes],
-    between: bytes,
-) -> AsyncGenerator[bytes]:
-    first = True
+    yield markdown_heading(conversation).encode()
     async for items in pages(parts.database, project, path):
-        page = between.join(write(item) for item in items)
-        yield page if first else between + page
-        first = False
+        yield "".join(_markdown_item(item, conversation.id) for item in items).encode()
 
 
-def _json_item(item: StoredItem) -> bytes:
-    return msgspec.json.encode({**shown_item(item), "created_at": _at(item)})
-
-
-def _markdown_item(item: StoredItem) -> bytes:
-    return markdown_item(item.body, _at(item)).encode()
+def _markdown_item(item: StoredItem, conversation: str) -> str:
+    """An image that has no address of its own can be had with its item."""
+    item_id = item_id_text(item.item_id, item.type)
+    link = f"/v1/conversations/{conversation}/items/{item_id}?include={IMAGES}"
+    return "\n" + markdown_item(item.body, _at(item), link)
 
 
 def _at(item: StoredItem) -> datetime:

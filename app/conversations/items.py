@@ -3,19 +3,27 @@
 from collections.abc import Sequence
 from typing import Any
 
+from app.blobs.images import without_bytes
 from app.conversations import queries
 from app.conversations.contents import shown
 from app.conversations.parts import ConversationParts
-from app.conversations.path import find_item, path_of
+from app.conversations.path import Path, find_item, path_of
 from app.conversations.types import PathItem, StoredItem
+from app.ids import ProjectId, UserId
 from app.web.pages import Page, PageQuery, page
 from app.web.principal import Caller
 
 
 async def list_items(
-    parts: ConversationParts, caller: Caller, conversation: str, paging: PageQuery
+    parts: ConversationParts,
+    caller: Caller,
+    conversation: str,
+    paging: PageQuery,
+    *,
+    images: bool,
 ) -> Page:
-    """Raises ConversationNotFound, or NotFound where the cursor is no item of it."""
+    """With the bytes of `images`, if asked. Raises ConversationNotFound, or NotFound where the
+    cursor is no item of it."""
     async with parts.database.tenant(caller.project) as conn:
         path = await path_of(conn, caller, conversation)
         cursor = paging.cursor and await find_item(conn, caller.project, path, paging.cursor)
@@ -30,17 +38,38 @@ async def list_items(
                 cursor=cursor.position if cursor else None,
                 most=paging.limit + 1,
             )
-    return page([shown_item(item) for item in items], paging)
+    return page(await _shown(parts, caller, path, items, images), paging)
 
 
 async def get_item(
-    parts: ConversationParts, caller: Caller, conversation: str, text: str
+    parts: ConversationParts, caller: Caller, conversation: str, text: str, *, images: bool
 ) -> dict[str, Any]:
     """Raises ConversationNotFound or NotFound."""
     async with parts.database.tenant(caller.project) as conn:
         path = await path_of(conn, caller, conversation)
-        return shown_item(await find_item(conn, caller.project, path, text))
+        item = await find_item(conn, caller.project, path, text)
+    return (await _shown(parts, caller, path, [item], images))[0]
 
 
-def shown_item(item: StoredItem | PathItem) -> dict[str, Any]:
-    return shown(item.item_id, item.status, item.body)
+async def _shown(
+    parts: ConversationParts,
+    caller: Caller,
+    path: Path,
+    items: Sequence[StoredItem | PathItem],
+    images: bool,
+) -> list[dict[str, Any]]:
+    owner = path.conversation.user_id
+    return await shown_items(parts, caller.project, owner, items, images=images)
+
+
+async def shown_items(
+    parts: ConversationParts,
+    project: ProjectId,
+    owner: UserId,
+    items: Sequence[StoredItem | PathItem],
+    *,
+    images: bool,
+) -> list[dict[str, Any]]:
+    """With the bytes of images only where they are asked for: they may be many times the rest."""
+    found = [shown(item.item_id, item.status, item.body) for item in items]
+    return await parts.images.shown(project, owner, found) if images else without_bytes(found)

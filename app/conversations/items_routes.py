@@ -8,7 +8,7 @@ from litestar.di import NamedDependency
 from litestar.params import FromPath
 
 from app.conversations import append, items
-from app.conversations.bodies import check_given, check_include, claim_of
+from app.conversations.bodies import check_given, claim_of, includes_images
 from app.conversations.parts import ConversationParts
 from app.conversations.types import CreateItems
 from app.errors import InvalidRequest
@@ -35,10 +35,12 @@ async def create_items(
     if not asked.items:
         raise InvalidRequest("'items' must hold at least one item.", param="items")
     check_given(asked.items)
-    check_include(request.query_params)
+    images = includes_images(request.query_params)
     caller = await conversations.users.caller_of(request)
     claim = await claim_of(request, caller)
-    return await append.create_items(conversations, caller, conversation_id, asked.items, claim)
+    return await append.create_items(
+        conversations, caller, conversation_id, asked.items, claim, images=images
+    )
 
 
 @get("/v1/conversations/{conversation_id:str}/items", opt=ENGINE)
@@ -47,10 +49,10 @@ async def list_items(
     conversation_id: FromPath[str],
     conversations: NamedDependency[ConversationParts],
 ) -> Page:
-    check_include(request.query_params)
+    images = includes_images(request.query_params)
     paging = page_query(request.query_params, conversations.config.list_limit_max)
     caller = await conversations.users.caller_of(request)
-    return await items.list_items(conversations, caller, conversation_id, paging)
+    return await items.list_items(conversations, caller, conversation_id, paging, images=images)
 
 
 @get("/v1/conversations/{conversation_id:str}/items/{item_id:str}", opt=ENGINE)
@@ -60,9 +62,9 @@ async def get_item(
     item_id: FromPath[str],
     conversations: NamedDependency[ConversationParts],
 ) -> Response[bytes]:
-    check_include(request.query_params)
+    images = includes_images(request.query_params)
     caller = await conversations.users.caller_of(request)
-    found = await items.get_item(conversations, caller, conversation_id, item_id)
+    found = await items.get_item(conversations, caller, conversation_id, item_id, images=images)
     return Response(msgspec.json.encode(found), media_type="application/json")
 
 

@@ -18,8 +18,9 @@ def markdown_heading(conversation: Conversation) -> str:
     return f"# {title}\n\n`{conversation.id}`, begun {_time(began)}\n"
 
 
-def markdown_item(item: Item, at: datetime) -> str:
-    return f"## {_heading(item)}\n\n*{_time(at)}*\n\n{_body(item)}\n"
+def markdown_item(item: Item, at: datetime, link: str) -> str:
+    """With a link to what cannot be shown."""
+    return f"## {_heading(item)}\n\n*{_time(at)}*\n\n{_body(item, link)}\n"
 
 
 def _time(at: datetime) -> str:
@@ -38,16 +39,16 @@ def _heading(item: Item) -> str:
             return other.replace("_", " ").capitalize()
 
 
-def _body(item: Item) -> str:
+def _body(item: Item, link: str) -> str:
     match item["type"]:
         case "message":
-            return "\n\n".join(_part(part) for part in _parts(item.get("content")))
+            return "\n\n".join(_part(part, link) for part in _parts(item.get("content")))
         case "function_call":
             return _fenced(str(item.get("arguments", "")), "json")
         case "function_call_output" if isinstance(item.get("output"), str):
             return _fenced(item["output"])
         case "function_call_output":
-            return "\n\n".join(_part(part) for part in _parts(item.get("output")))
+            return "\n\n".join(_part(part, link) for part in _parts(item.get("output")))
         case _:
             return _fenced(_pretty(item), "json")
 
@@ -56,20 +57,20 @@ def _parts(content: Any) -> list[Any]:
     return content if isinstance(content, list) else []
 
 
-def _part(part: Any) -> str:
+def _part(part: Any, link: str) -> str:
     kind = part.get("type") if isinstance(part, dict) else None
     if kind in TEXTS and isinstance(part.get(TEXTS[kind]), str):
         return str(part[TEXTS[kind]])
     if kind == "input_image":
-        return f"![image](<{_image_link(part)}>)"
+        return f"![image](<{_image_link(part, link)}>)"
     return _fenced(_pretty(part), "json")
 
 
-def _image_link(part: dict[str, Any]) -> str:
-    """A URL as it was given, or where the file can be had from this service."""
+def _image_link(part: dict[str, Any], link: str) -> str:
+    """A URL as it was given, or where the bytes can be had from this service."""
     if isinstance(url := part.get("image_url"), str):
         return re.sub(r"[<>\s]", "", url)
-    return f"/v1/files/{part.get('file_id')}/content"
+    return f"/v1/files/{part['file_id']}/content" if part.get("file_id") else link
 
 
 def _pretty(value: Any) -> str:

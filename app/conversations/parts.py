@@ -2,6 +2,7 @@
 
 import msgspec
 
+from app.blobs.images import Images
 from app.config import Config
 from app.db.database import Database
 from app.identity.users import Users
@@ -15,4 +16,5 @@ class ConversationParts(msgspec.Struct, frozen=True):
     database: Database
     users: Users
     settings: SettingsReader
+    images: Images
     jobs: JobRunner

@@ -21,7 +21,7 @@ from app.ids import ProjectId, TurnId, id_text
 from app.jobs.outbox import cancel
 from app.web.principal import Caller
 
-TURNS_AT_A_TIME = 500
+TURNS_AT_A_TIME = 100
 
 
 async def forget_conversation(database: Database, caller: Caller, text: str) -> None:

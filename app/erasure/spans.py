@@ -13,6 +13,9 @@ from app.ids import ProjectId, ResponseId, UserId
 from app.jobs.outbox import cancel, enqueue
 from app.memory.forget import forget_by_source
 
+ITEMS_AT_A_TIME = 500
+"""For one statement on their memories, which has to end in time."""
+
 
 async def forget_turns(
     conn: Connection, project: ProjectId, last: Turn, spans: Sequence[Span]
@@ -41,7 +44,9 @@ async def forget_said(
     gone = await queries.delete_items(conn, project, spans)
     item_ids = [item.item_id for item in gone]
     await forget_compactions(conn, project, item_ids)
-    await forget_by_source(conn, project, "item", item_ids)
+    for start in range(0, len(item_ids), ITEMS_AT_A_TIME):
+        some = item_ids[start : start + ITEMS_AT_A_TIME]
+        await forget_by_source(conn, project, "item", some)
     for untitled in await queries.clear_titles(conn, project, item_ids):
         subject = untitled.conversation_id
         await enqueue(conn, project, "title_conversation", untitled.user_id, subject, {})

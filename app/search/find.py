@@ -64,7 +64,7 @@ class Hits(msgspec.Struct, frozen=True):
     by_conversation: dict[ConversationId, Recalled]
     vectors: VectorsState
     complete: bool
-    """No other message matches, as far as we look."""
+    """No other message matches: most of those that were the next best did not, either."""
 
 
 async def find_conversations(
@@ -120,7 +120,7 @@ async def _look(
     by_conversation: dict[ConversationId, Recalled] = {}
     for conversation, one in await _placed(parts, reach.project, matching):
         by_conversation.setdefault(conversation, one)
-    complete = len(found.data) < most or most >= MESSAGES_MAX
+    complete = len(matching) <= most // 2 or most >= MESSAGES_MAX
     return Hits(by_conversation, found.usage.vectors, complete)
 
 

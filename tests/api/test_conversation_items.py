@@ -10,7 +10,12 @@ from tests.support.conversations import add, items_of, new_conversation, said
 from tests.support.engine import FakeEngine
 from tests.support.eventually import eventually
 from tests.support.heard import heard_once, something, texts
+from tests.support.images import data_url, image, saying, shown
 from tests.support.memories import recalled, somebody
+from tests.support.rows import tables_of_user
+from tests.support.service import Service
+
+IMAGES = "message.input_image.image_url"
 
 
 async def test_the_sdk_walks_the_whole_surface(openai: AsyncOpenAI) -> None:
@@ -124,6 +129,31 @@ async def test_an_item_can_be_named_instead_of_sent(api: Api) -> None:
     unknown = {"type": "item_reference", "id": "msg_" + "0" * 32}
     reply = await api.send("POST", "/v1/conversations", {"items": [unknown]})
     assert reply.error["code"] == "item_not_found"
+
+
+async def test_images_are_given_where_they_are_asked_for(
+    api: Api, backstory: Service, shared_engine: FakeEngine
+) -> None:
+    word, name = something(), somebody()
+    api = api.as_user(name)
+    url = data_url(image())
+    (look,) = saying(word, shown(url))
+    conversation = await new_conversation(api, items=[look])
+    (item,) = await items_of(api, conversation)
+    assert item["content"][1]["image_url"] is None
+    (item,) = await items_of(api, conversation, f"include={IMAGES}")
+    assert item["content"][1]["image_url"] == url
+    await api.respond(f"{word} now", conversation=conversation)
+    assert heard_once(shared_engine, f"{word} now")["input"][0]["content"][1]["image_url"] == url
+    path = f"/v1/conversations/{conversation}"
+    exported = (await api.get(f"{path}/export")).body["items"]
+    assert exported[0]["content"][1]["image_url"] == url
+    written = (await api.get(f"{path}/export?format=markdown")).raw.decode()
+    link = f"{path}/items/{item['id']}?include={IMAGES}"
+    assert f"![image](<{link}>)" in written
+    assert (await api.get(link)).body["content"][1]["image_url"] == url
+    await api.delete(path)
+    assert "blobs" not in await tables_of_user(backstory, name)
 
 
 async def test_an_idempotency_key_adds_once(api: Api) -> None:
