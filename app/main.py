@@ -37,9 +37,8 @@ from app.log import set_up_log
 from app.memory import routes as memory_routes
 from app.memory.embed import JOBS_MAX, embed_handler
 from app.processes import DRAIN_SIGNAL
-from app.responses import context_routes
+from app.responses import context_routes, socket_routes
 from app.responses import routes as responses_routes
-from app.responses import socket_routes
 from app.responses.abandoned import open_custodian
 from app.responses.flights import Flights
 from app.responses.leases import open_leases
