@@ -89,8 +89,8 @@ def invalid(message: str, within: str = "") -> InvalidRequest:
     if found := _PATH.search(message):
         path = found["path"].lstrip(".")
         message = message[: found.start()]
-    elif named := re.search(r"(?:required|unknown) field `(\w+)`", message):
-        path = named[1]
+    if named := re.search(r"(?:required|unknown) field `(\w+)`", message):
+        path = f"{path}.{named[1]}".strip(".")
     param = f"{within}.{path}".strip(".").replace(".[", "[") or None
     where = f" for '{param}'" if param else ""
     return InvalidRequest(f"Invalid value{where}: {message}.", param=param, code="invalid_value")

@@ -99,11 +99,12 @@ async def test_a_client_that_leaves_can_end_the_call(
     assert call.client_left
     response_id = head.split(b'"id":"')[1].split(b'"')[0].decode()
 
-    async def stored() -> Json | None:
+    async def ended() -> Json | None:
         reply = await project.api.get(f"/v1/responses/{response_id}")
-        return reply.body if reply.status == 200 else None
+        running = reply.status != 200 or reply.body["status"] == "in_progress"
+        return None if running else reply.body
 
-    body = await eventually(stored)
+    body = await eventually(ended)
     assert body
     assert body["status"] in ("failed", "cancelled")
     assert 0 < len(text_of(body).split()) < 1000

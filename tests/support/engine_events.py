@@ -22,52 +22,94 @@ _BARE_RESPONSE_FIELDS = (
 
 
 def response_events(body: Json, script: Script, text: str) -> Iterator[Json]:
-    """Every event of an answer, in the documented order."""
+    """Every event of an answer, in the documented order, but for those left out on purpose."""
+    ends = tuple(script.only.split(",")) if script.only else ("",)
     for number, event in enumerate(_numberless_events(body, script, text)):
         event["sequence_number"] = number
-        yield _bare(event) if script.bare else event
+        if "response" in event or event["type"].endswith(ends):
+            yield _bare(event) if script.bare else event
 
 
 def _numberless_events(body: Json, script: Script, text: str) -> Iterator[Json]:
     response = new_response(body)
     yield {"type": "response.created", "response": response}
     yield {"type": "response.in_progress", "response": response}
-    item: Json = {}
-    for event in _item_events(script, text):
-        item = event.get("item", item)
-        yield event
+    output: list[Json] = []
+    for events in _item_events(script, text):
+        for event in events:
+            yield event | ({"output_index": len(output)} if "output_index" in event else {})
+        output.append(event["item"])
     usage = usage_of(body, script.call or text)
-    yield _last_event(script, {**response, "output": [item], "usage": usage})
+    yield _last_event(script, {**response, "output": output, "usage": usage})
 
 
-def _item_events(script: Script, text: str) -> Iterator[Json]:
+def _item_events(script: Script, text: str) -> Iterator[Iterator[Json]]:
+    """The events of each item of an answer, as if it were the only one."""
+    if script.think is not None:
+        yield _reasoning_events(script.think)
+    if script.novel:
+        yield _novel_events()
     if script.call is not None:
-        return _call_events(script.call, script.deltas)
-    return _message_events(cut(text, script.deltas), "refusal" if script.refuse else "output_text")
+        yield _call_events(script.call, script.deltas)
+    else:
+        kind = "refusal" if script.refuse else "output_text"
+        yield _message_events(cut(text, script.deltas), kind)
 
 
 def _message_events(deltas: list[str], kind: str) -> Iterator[Json]:
     item: Json = {"id": _id("msg"), "type": "message", "role": "assistant"}
     where = {"item_id": item["id"], "output_index": 0, "content_index": 0}
-    field = "refusal" if kind == "refusal" else "text"
-    more: Json = {} if kind == "refusal" else {"logprobs": []}
     added = {**item, "status": "in_progress", "content": []}
     yield {"type": "response.output_item.added", "output_index": 0, "item": added}
-    yield {"type": "response.content_part.added", **where, "part": _part(kind, field, "")}
-    for delta in deltas:
-        yield {"type": f"response.{kind}.delta", **where, "delta": delta, **more}
-    text = "".join(deltas)
-    yield {"type": f"response.{kind}.done", **where, field: text, **more}
-    part = _part(kind, field, text)
-    yield {"type": "response.content_part.done", **where, "part": part}
-    done = {**item, "status": "completed", "content": [part]}
+    yield from _text_events(where, deltas, kind)
+    done = {**item, "status": "completed", "content": [_text_part(kind, "".join(deltas))]}
     yield {"type": "response.output_item.done", "output_index": 0, "item": done}
 
 
-def _part(kind: str, field: str, text: str) -> Json:
-    return {"type": kind, field: text} | (
-        {} if kind == "refusal" else {"annotations": [], "logprobs": []}
-    )
+def _reasoning_events(thought: str) -> Iterator[Json]:
+    item: Json = {"id": _id("rs"), "type": "reasoning", "encrypted_content": "c2VjcmV0"}
+    where = {"item_id": item["id"], "output_index": 0}
+    added = {**item, "summary": []}
+    summary = thought.split()[0]
+    yield {"type": "response.output_item.added", "output_index": 0, "item": added}
+    yield from _text_events({**where, "summary_index": 0}, [summary], "summary_text")
+    yield from _text_events({**where, "content_index": 0}, cut(thought, None), "reasoning_text")
+    parts = {
+        "summary": [_text_part("summary_text", summary)],
+        "content": [_text_part("reasoning_text", thought)],
+    }
+    done = {**item, **parts}
+    yield {"type": "response.output_item.done", "output_index": 0, "item": done}
+
+
+def _novel_events() -> Iterator[Json]:
+    item: Json = {"id": _id("dance"), "type": "dance_call", "beat": {"tempo": 120}}
+    added = {**item, "status": "in_progress"}
+    yield {"type": "response.output_item.added", "output_index": 0, "item": added}
+    yield {"type": "response.dance_call.step", "item_id": item["id"], "output_index": 0, "foot": 1}
+    yield {"type": "weather.changed", "rain": True}
+    done = {**item, "status": "completed"}
+    yield {"type": "response.output_item.done", "output_index": 0, "item": done}
+
+
+def _text_events(where: Json, deltas: list[str], kind: str) -> Iterator[Json]:
+    """The events of one part."""
+    summary = kind == "summary_text"
+    part_events = "response.reasoning_summary_part" if summary else "response.content_part"
+    events = "response.reasoning_summary_text" if summary else f"response.{kind}"
+    field = "refusal" if kind == "refusal" else "text"
+    more: Json = {"logprobs": []} if kind == "output_text" else {}
+    yield {"type": f"{part_events}.added", **where, "part": _text_part(kind, "")}
+    for delta in deltas:
+        yield {"type": f"{events}.delta", **where, "delta": delta, **more}
+    text = "".join(deltas)
+    yield {"type": f"{events}.done", **where, field: text, **more}
+    yield {"type": f"{part_events}.done", **where, "part": _text_part(kind, text)}
+
+
+def _text_part(kind: str, text: str) -> Json:
+    more: Json = {"annotations": [], "logprobs": []} if kind == "output_text" else {}
+    return {"type": kind, "refusal" if kind == "refusal" else "text": text, **more}
 
 
 def _call_events(call: str, pieces: int | None) -> Iterator[Json]:

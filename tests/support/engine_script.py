@@ -37,6 +37,12 @@ class Script(msgspec.Struct, frozen=True, kw_only=True):
     """Call this function, `name` or `name {"json": "arguments"}`, instead of a text."""
     refuse: bool = False
     """Answer with a refusal."""
+    think: str | None = None
+    """Reason with these words first, and sum them up in the first of them."""
+    novel: bool = False
+    """Answer with an item and an event of types that nobody knows as well."""
+    only: str | None = None
+    """Send only events whose type ends with one of these, by commas, besides first and last."""
     bare: bool = False
     """Leave out sequence numbers, item ids and most fields of the response, as engines do."""
     incomplete: bool = False
