@@ -4,6 +4,7 @@ import asyncio
 import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from datetime import UTC, datetime, timedelta
 
 import msgspec
 import structlog
@@ -11,8 +12,8 @@ import structlog
 from app.config import Config
 from app.conversations.contents import Hasher
 from app.db.database import Database
-from app.errors import BackstoryError, Unavailable
-from app.ids import created_at
+from app.errors import BackstoryError, ConversationNotFound, Unavailable
+from app.ids import ProjectId, ResponseId, created_at
 from app.responses import queries
 from app.responses.commit import FinishedTurn, TurnPlan, commit
 from app.responses.complete import Completer
@@ -25,6 +26,10 @@ log = structlog.get_logger()
 
 CLAIMED_MAX = 100
 RENEWALS_PER_LEASE = 4
+GIVEN_UP_AFTER = timedelta(hours=1)
+"""What could not be ended for so long never will be."""
+GIVEN_UP_AFTER = timedelta(hours=1)
+"""What could not be ended for so long never will be."""
 
 
 class WorkerLost(BackstoryError):
@@ -85,10 +90,19 @@ class Custodian:
         try:
             await self._end(abandoned)
             log.warning("response.ended_for_lost_worker", response=str(response_id))
+        except ConversationNotFound:
+            await self._drop(project, response_id)  # it goes with what it was said in
         except Exception:
             log.exception("response.not_ended", response=str(response_id))
+            if datetime.now(UTC) - created_at(response_id) > GIVEN_UP_AFTER:
+                await self._drop(project, response_id)
+                return
             async with self._database.tenant(project) as conn:
                 await queries.abandon_running(conn, project, response_id, self._leases.worker_id)
+
+    async def _drop(self, project: ProjectId, response_id: ResponseId) -> None:
+        async with self._database.tenant(project) as conn:
+            await queries.delete_running(conn, project, response_id, self._leases.worker_id)
 
     async def _end(self, abandoned: Abandoned) -> None:
         project, response_id = abandoned.project_id, abandoned.response_id

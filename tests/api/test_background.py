@@ -12,6 +12,7 @@ from tests.support.engine import FakeEngine
 from tests.support.eventually import eventually
 from tests.support.heard import heard, something
 from tests.support.postgres_fixtures import DatabaseUrls
+from tests.support.rows import tables_with
 from tests.support.service import Service, run_service
 
 SLOW = "[[words:60]] [[delay:0.02]]"
@@ -190,3 +191,19 @@ async def test_it_needs_a_store(api: Api) -> None:
     reply = await api.create("hello", background=True, store=False)
     assert (reply.status, reply.error["param"]) == (400, "background")
     assert (await cancel(api, "resp_nonsense")).status == 404
+
+
+async def test_one_whose_conversation_is_deleted_goes_with_it(
+    api: Api, reader: Api, backstory: Service
+) -> None:
+    """Whoever makes it, it is not stored; nobody tries to for ever."""
+    conversation = (await api.send("POST", "/v1/conversations", {})).body["id"]
+    said = something("[[words:100]] [[delay:0.02]]")
+    queued = await api.respond(said, background=True, conversation=conversation)
+    assert (await reader.delete(f"/v1/conversations/{conversation}")).status == 200
+
+    async def gone() -> bool:
+        return (await reader.get(f"/v1/responses/{queued['id']}")).status == 404
+
+    await eventually(gone, seconds=30)
+    assert not await tables_with(backstory, said.split()[-1])
