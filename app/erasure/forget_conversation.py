@@ -3,7 +3,7 @@
 A fork keeps what came before it, and so does a response that was continued on its own. What only
 this conversation led to is forgotten as a single turn would be: items, contents, memories,
 vectors, cached answers, logs, replies and waiting work, and what forks of it kept that are gone
-by now. docs/decisions/0006-forks-and-erasure.md says how that is known.
+by now. docs/decisions/0007-forks-and-erasure.md says how that is known.
 """
 
 import stamina
