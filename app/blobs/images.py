@@ -49,6 +49,15 @@ class Images:
         urls = await TurnImages(self, project, user, new or NewImages()).data_urls(refs)
         return [with_images(item, lambda part: _shown(part, urls)) for item in items]
 
+    def fitting(self, items: Sequence[Item]) -> int:
+        """How many of them, at least one, are shown together: as much as a request may hold."""
+        left = self.config.body_bytes_max
+        for count, item in enumerate(items):
+            left -= sum(ref.size_bytes for ref in shown_refs([item]))
+            if left < 0 and count:
+                return count
+        return len(items)
+
 
 def without_bytes(items: Sequence[Item]) -> list[Item]:
     """As they are shown to who did not ask for the bytes."""

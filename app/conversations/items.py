@@ -3,6 +3,8 @@
 from collections.abc import Sequence
 from typing import Any
 
+import msgspec
+
 from app.blobs.images import without_bytes
 from app.conversations import queries
 from app.conversations.contents import shown
@@ -22,8 +24,8 @@ async def list_items(
     *,
     images: bool,
 ) -> Page:
-    """With the bytes of `images`, if asked. Raises ConversationNotFound, or NotFound where the
-    cursor is no item of it."""
+    """With the bytes of `images`, if asked: then a page of large ones is shorter. Raises
+    ConversationNotFound, or NotFound where the cursor is no item of it."""
     async with parts.database.tenant(caller.project) as conn:
         path = await path_of(conn, caller, conversation)
         cursor = paging.cursor and await find_item(conn, caller.project, path, paging.cursor)
@@ -38,6 +40,9 @@ async def list_items(
                 cursor=cursor.position if cursor else None,
                 most=paging.limit + 1,
             )
+    if images:
+        limit = min(paging.limit, parts.images.fitting([item.body for item in items]))
+        items, paging = items[: limit + 1], msgspec.structs.replace(paging, limit=limit)
     return page(await _shown(parts, caller, path, items, images), paging)
 
 

@@ -3,6 +3,7 @@
 import asyncio
 import base64
 from typing import Any
+from uuid import UUID
 
 import pytest
 from openai import AsyncOpenAI
@@ -11,11 +12,12 @@ from app.config import Config
 from app.db.embedded import EmbeddedPostgres
 from tests.support.api import Api, open_api
 from tests.support.engine import FakeEngine
+from tests.support.eventually import eventually
 from tests.support.files import uploaded
 from tests.support.heard import heard, heard_once, something
 from tests.support.images import KINDS, data_url, image, large_image, saying, shown
 from tests.support.postgres_fixtures import fresh_database
-from tests.support.rows import count, new_key, new_project, tables_with
+from tests.support.rows import connected, count, new_key, new_project, tables_with
 from tests.support.service import Service, run_service
 
 STORED = "SELECT coalesce(sum(octet_length(data)), 0)::int FROM blobs WHERE sha256 = sha256($1)"
@@ -215,6 +217,30 @@ async def test_a_file_that_is_deleted_meanwhile_is_gone(
     await api.respond("And now?", previous_response_id=f"resp_{first}")
     parts = heard(shared_engine, said)[1].body["input"][0]["content"]
     assert parts[1] == {"type": "input_text", "text": "[This image was deleted.]"}
+
+
+async def test_another_worker_that_takes_a_response_over_has_its_images(
+    backstory: Service, api: Api
+) -> None:
+    said, data = something(), image()
+    asked = saying(f"{said} [[words:5000]] [[delay:0.02]]", shown(data_url(data)))
+    begun = await api.respond(asked, background=True)
+    assert await count(backstory, STORED, data) == len(data)
+    async with connected(backstory.urls.owner) as conn:  # as if its worker had died
+        await conn.execute(
+            "UPDATE running_responses SET worker_id = gen_random_uuid() WHERE response_id = $1",
+            UUID(begun["id"].removeprefix("resp_")),
+        )
+
+    async def ended() -> bool:
+        status: str = (await api.get(f"/v1/responses/{begun['id']}")).body["status"]
+        return status == "failed"
+
+    await eventually(ended)
+    items = (await api.get(f"/v1/responses/{begun['id']}/input_items")).body["data"]
+    assert items[0]["content"][1]["image_url"] == data_url(data)
+    await api.delete(f"/v1/responses/{begun['id']}")
+    assert not await tables_with_image(backstory, data)
 
 
 async def test_a_client_that_keeps_nothing_sends_its_image_again(
