@@ -120,7 +120,9 @@ async def append(
     transaction."""
     hasher = Hasher(parts.contents_key, caller.project, place.user)
     items = [hasher.item(item) for item in turn.items]
-    appended = await queries.append_turn(conn, _values(caller, place, turn, items))
+    history = extend_history(place.history_hash or hasher.beginning(None), items)
+    values = _values(caller, place, turn, items) | {"history_hash": history}
+    appended = await queries.append_turn(conn, values)
     if not appended.moved:
         raise HeadMoved
     shown = [(item.content.hash, item.content.body) for item in items]
@@ -140,7 +142,6 @@ def _values(caller: Caller, place: Context, turn: NewTurn, items: list[NewItem])
         "new_branch_id": new_id(),
         "start_position": place.position,
         "end_position": place.position + len(items),
-        "history_hash": extend_history(place.history_hash, items),
         "created_at": datetime.now(UTC),
         "outbox_id": new_id() if turn.remember else None,
         "title_job_id": new_id() if answered else None,

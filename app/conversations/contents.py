@@ -11,7 +11,6 @@ from app.engine.types import Item
 from app.ids import ItemId, ProjectId, UserId, id_text, new_id
 
 HASH_BYTES = 32
-EMPTY_HISTORY = bytes(HASH_BYTES)
 PREFIXES = {
     "message": "msg",
     "function_call": "fc",
