@@ -21,10 +21,13 @@ class RestartingService:
         self._running = AsyncExitStack()
         self._loop = asyncio.get_running_loop()
         self._api: Api | None = None
+        self._key: str | None = None
 
     async def start(self) -> None:
         service = await self._running.enter_async_context(run_service(self._urls, self._config))
-        self._api = await self._running.enter_async_context(open_api(service))
+        self._key = self._key or service.api_key  # each start gives another one
+        api = await self._running.enter_async_context(open_api(service))
+        self._api = api.with_key(self._key)
 
     async def stop(self) -> None:
         await self._running.aclose()

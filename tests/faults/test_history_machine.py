@@ -23,7 +23,7 @@ from hypothesis.stateful import (
 
 from app.config import Config
 from app.db.embedded import EmbeddedPostgres
-from tests.faults.model import Conversation, Turn
+from tests.faults.model import Conversation, Said, Turn
 from tests.faults.restarting import RestartingService
 from tests.support.api import Json, Reply, message, text_of
 from tests.support.engine import FakeEngine
@@ -31,7 +31,7 @@ from tests.support.heard import something, texts
 from tests.support.postgres_fixtures import fresh_database
 
 SETTINGS = settings(
-    max_examples=20,
+    max_examples=15,
     stateful_step_count=30,
     deadline=None,
     derandomize="CI" in os.environ,
@@ -56,6 +56,7 @@ class Histories(RuleBasedStateMachine):
     def __init__(self) -> None:
         super().__init__()
         self.restarts = 0
+        self.stored: list[Turn] = []
 
     @rule(target=turns, user=USERS, store=st.booleans())
     def create(self, user: str | None, store: bool) -> Any:
@@ -76,52 +77,71 @@ class Histories(RuleBasedStateMachine):
         """A client without state sends all that was said, and is known by it."""
         if not turn.whole():
             return multiple()
-        resent = Turn(turn.owner, turn, resent=True)
-        return self._respond(turn.owner, resent)
+        return self._respond(turn.owner, Turn(turn.owner, self._known(turn), resent=True))
 
     @rule(target=conversations, user=USERS, roles=ROLES)
     def open_conversation(self, user: str | None, roles: list[str]) -> Conversation:
         lines = [f"{role}: {something()}" for role in roles]
         reply = self.service.send(user, "POST", "/v1/conversations", {"items": _messages(lines)})
-        return Conversation(reply.body["id"], Turn(user, texts=lines))
+        return self._opened(reply, Turn(user, texts=lines))
 
     @rule(target=turns, user=USERS, conversation=conversations)
     def speak(self, user: str | None, conversation: Conversation) -> Any:
-        fields = {"conversation": conversation.id}
-        head = conversation.head
-        if not head.reached_by(user):
+        fields, head = {"conversation": conversation.id}, conversation.head
+        if not head or not head.reached_by(user):
             assert self._create(user, something(), fields).error["code"] == "conversation_not_found"
             return multiple()
         return self._respond(user, Turn(head.owner, head), fields)
 
     @rule(user=USERS, conversation=conversations, roles=ROLES.filter(bool))
     def add_items(self, user: str | None, conversation: Conversation, roles: list[str]) -> None:
-        head = conversation.head
-        turn = Turn(head.owner, head, texts=[f"{role}: {something()}" for role in roles])
+        lines, head = [f"{role}: {something()}" for role in roles], conversation.head
         path = f"/v1/conversations/{conversation.id}/items"
-        reply = self.service.send(user, "POST", path, {"items": _messages(turn.texts)})
-        if not head.reached_by(user):
+        reply = self.service.send(user, "POST", path, {"items": _messages(lines)})
+        if not head or not head.reached_by(user):
             assert reply.status == 404
             return
-        assert texts(reply.body["data"]) == turn.texts
-        turn.stored()
+        assert texts(reply.body["data"]) == lines
+        self._stored(Turn(head.owner, head, texts=lines))
 
-    @rule(target=conversations, conversation=conversations, drawn=st.integers(0, 30))
+    @rule(target=conversations, conversation=conversations, drawn=st.integers(0, 20))
     def fork_conversation(self, conversation: Conversation, drawn: int) -> Any:
-        listed, said = self._list_items(conversation), conversation.head.said()
+        listed, said = self._list_items(conversation)
+        if not conversation.head:
+            return multiple()
         body, head = {}, Turn(conversation.head.owner, conversation.head)
         if drawn < len(said):
             body = {"item_id": listed[drawn]["id"]}
-            head = Turn(head.owner, said[drawn].turn, after=said[drawn].until)
-        path = f"/v1/conversations/{conversation.id}/fork"
-        return Conversation(self.service.send(None, "POST", path, body).body["id"], head)
+            head = Turn(head.owner, said[drawn].turn, after=said[drawn].place + 1)
+        reply = self.service.send(None, "POST", f"/v1/conversations/{conversation.id}/fork", body)
+        assert head.parent
+        head.parent.children.append(head)
+        return self._opened(reply, head)
+
+    @rule(user=USERS, conversation=conversations, drawn=st.integers(0, 20))
+    def delete_item(self, user: str | None, conversation: Conversation, drawn: int) -> None:
+        listed, said = self._list_items(conversation)
+        if drawn < len(said):
+            path = f"/v1/conversations/{conversation.id}/items/{listed[drawn]['id']}"
+            there = conversation.reached_by(user)
+            assert self.service.send(user, "DELETE", path).status == (200 if there else 404)
+            said[drawn].turn.gone |= {said[drawn].place} if there else set()
+
+    @rule(user=USERS, conversation=conversations)
+    def delete_conversation(self, user: str | None, conversation: Conversation) -> None:
+        there = conversation.reached_by(user)
+        reply = self.service.send(user, "DELETE", f"/v1/conversations/{conversation.id}")
+        assert reply.status == (200 if there else 404)
+        if there:
+            conversation.forget()
 
     @rule(user=USERS, turn=turns)
     def delete(self, user: str | None, turn: Turn) -> None:
         reply = self.service.send(user, "DELETE", f"/v1/responses/{turn.id}")
         there = not turn.deleted and turn.reached_by(user)
         assert reply.status == (200 if there else 404)
-        turn.deleted = turn.deleted or there
+        if there:
+            turn.forget()
 
     @rule(user=USERS, turn=turns)
     def look(self, user: str | None, turn: Turn) -> None:
@@ -130,7 +150,7 @@ class Histories(RuleBasedStateMachine):
         if turn.deleted or not turn.reached_by(user):
             assert (reply.status, items.status) == (404, 404)
             return
-        assert f"assistant: {text_of(reply.body)}" == turn.texts[-1]
+        assert texts(reply.body["output"]) == [turn.texts[-1]] * (1 not in turn.gone)
         assert texts(items.body["data"]) == turn.input()
 
     @rule(conversation=conversations)
@@ -158,8 +178,7 @@ class Histories(RuleBasedStateMachine):
         if not store:
             assert self.service.send(user, "GET", f"/v1/responses/{turn.id}").status == 404
             return multiple()
-        turn.stored()
-        return turn
+        return self._stored(turn)
 
     def _create(
         self, user: str | None, said: str, fields: Json, resent: Sequence[str] = ()
@@ -168,11 +187,35 @@ class Histories(RuleBasedStateMachine):
         body = {"model": "test-model", "input": given, **fields}
         return self.service.send(user, "POST", "/v1/responses", body)
 
-    def _list_items(self, conversation: Conversation) -> list[Json]:
+    def _list_items(self, conversation: Conversation) -> tuple[list[Json], list[Said]]:
+        """What is listed, and what the model says to it."""
         path = f"/v1/conversations/{conversation.id}/items?order=asc&limit=100"
-        listed: list[Json] = self.service.send(None, "GET", path).body["data"]
-        assert texts(listed) == conversation.head.history()
-        return listed
+        reply = self.service.send(None, "GET", path)
+        if not conversation.head:
+            assert reply.status == 404
+            return [], []
+        said = conversation.head.said()
+        assert texts(reply.body["data"]) == [one.text for one in said]
+        return reply.body["data"], said
+
+    def _opened(self, reply: Reply, head: Turn) -> Conversation:
+        assert reply.status == 200, reply.raw
+        self.stored.append(head)
+        return Conversation(reply.body["id"], head)
+
+    def _stored(self, turn: Turn) -> Turn:
+        turn.stored()
+        self.stored.append(turn)
+        return turn
+
+    def _known(self, turn: Turn) -> Turn:
+        """Of turns with the same history: a conversation's head, the newest."""
+        alike = [
+            one
+            for one in self.stored
+            if one.owner == turn.owner and one.whole() and one.history() == turn.history()
+        ]
+        return max(alike, key=lambda one: (one.heads_conversation(), self.stored.index(one)))
 
 
 def _messages(lines: Sequence[str]) -> list[Json]:
