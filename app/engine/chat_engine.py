@@ -40,8 +40,9 @@ class ChatEngine:
                     yield fed
                 if error:
                     raise error
-            yield list(events.end())
-            await answer.finish()
+            last = list(events.end())
+            answer.ended()
+            yield last
         finally:
             answer.close()
 

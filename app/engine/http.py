@@ -1,8 +1,9 @@
 """The way to an engine over HTTP: one pool of connections, time limits, errors translated."""
 
 import asyncio
+import math
 import os
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Coroutine
 from contextlib import asynccontextmanager
 from io import BytesIO
 from typing import Any
@@ -47,7 +48,11 @@ class EngineHttp:
             config.engine_breaker_failures_max, config.engine_breaker_open_seconds
         )
         self._config = config
+        self._last_reads = _LastReads()
         self._retries = Retries(config, self.breaker)
+
+    async def close(self) -> None:
+        await self._last_reads.close()
 
     async def get(self, path: str) -> bytes:
         """The body of a small answer. Raises EngineError."""
@@ -88,7 +93,8 @@ class EngineHttp:
                 answer = await self._send("POST", path, body)
         except TimeoutError:
             raise clock.error() from None
-        stream = EventStream(answer, WholeEvents(self._config.engine_event_bytes_max), clock)
+        events = WholeEvents(self._config.engine_event_bytes_max)
+        stream = EventStream(answer, events, clock, self._last_reads)
         try:
             await stream.begin()
         except BaseException:
@@ -133,13 +139,20 @@ class EventStream:
     """
 
     def __init__(
-        self, answer: aiohttp.ClientResponse, events: WholeEvents, clock: "_Clock"
+        self,
+        answer: aiohttp.ClientResponse,
+        events: WholeEvents,
+        clock: "_Clock",
+        last_reads: "_LastReads",
     ) -> None:
         self._answer = answer
         self._events = events
         self._clock = clock
+        self._watch = _Watch(answer, clock)
+        self._last_reads = last_reads
         self._first: bytes | None = None
         self._done = False
+        self._ended = False
 
     async def begin(self) -> None:
         """Waits for the first byte."""
@@ -162,33 +175,93 @@ class EventStream:
             self._events.check()
         raise StopAsyncIteration
 
-    async def finish(self) -> None:
-        """Reads what follows the last event, which lets the connection be used again."""
+    def ended(self) -> None:
+        """The last event was read: what follows is nobody's, but for the connection's sake."""
+        self._ended = True
+
+    def close(self) -> None:
+        """Closes the connection. One that is about to end an answer may be used again."""
+        self._watch.stop()
+        if self._ended and not self._answer.content.is_eof():
+            self._last_reads.start(self._read_to_end())
+        else:
+            self._answer.close()
+
+    async def _read_to_end(self) -> None:
         try:
             async with asyncio.timeout(END_WAIT_SECONDS):
                 while await self._answer.content.readany():
                     pass
         except (TimeoutError, aiohttp.ClientError, ConnectionError):
-            self.close()
-
-    def close(self) -> None:
-        """Closes the connection, unless the answer was read to its end."""
-        self._answer.close()
+            pass
+        finally:
+            self._answer.close()
 
     async def _chunk(self) -> bytes:
         """Empty at the end of the body."""
         if self._first is not None:
             first, self._first = self._first, None
             return first
+        self._watch.begin()
         try:
-            async with asyncio.timeout_at(self._clock.deadline()):
-                chunk = await self._answer.content.readany()
-        except TimeoutError:
-            raise self._clock.error() from None
+            chunk = await self._answer.content.readany()
         except (aiohttp.ClientError, ConnectionError):
             raise self._clock.broken() from None
+        self._watch.end()
         self._clock.begin()
         return chunk
+
+
+class _LastReads:
+    """Reads of what follows a last event. Nobody waits for them: the answer is complete."""
+
+    def __init__(self) -> None:
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    def start(self, read: Coroutine[Any, Any, None]) -> None:
+        task = asyncio.create_task(read)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    async def close(self) -> None:
+        await asyncio.gather(*self._tasks)
+
+
+class _Watch:
+    """Breaks off the waiting for a chunk at its deadline. One timer a stream, since one a chunk
+    costs more than reading it."""
+
+    def __init__(self, answer: aiohttp.ClientResponse, clock: "_Clock") -> None:
+        self._loop = asyncio.get_running_loop()
+        self._content = answer.content
+        self._clock = clock
+        self._deadline = math.inf
+        self._rings_at = math.inf
+        self._timer: asyncio.TimerHandle | None = None
+
+    def begin(self) -> None:
+        self._deadline = self._clock.deadline()
+        if self._rings_at > self._deadline:
+            self._wind_up()
+
+    def end(self) -> None:
+        self._deadline = math.inf
+
+    def stop(self) -> None:
+        if self._timer:
+            self._timer.cancel()
+
+    def _wind_up(self) -> None:
+        self.stop()
+        self._rings_at = self._deadline
+        self._timer = self._loop.call_at(self._deadline, self._ring)
+
+    def _ring(self) -> None:
+        self._rings_at = math.inf
+        if self._deadline <= self._loop.time():
+            self._content.set_exception(self._clock.error())
+        elif self._deadline < math.inf:
+            self._wind_up()
 
 
 class _Clock:
@@ -282,4 +355,8 @@ async def open_http(
             total=None, sock_connect=config.engine_connect_timeout_seconds
         ),
     ) as session:
-        yield EngineHttp(session, api_base(url), secret, config)
+        http = EngineHttp(session, api_base(url), secret, config)
+        try:
+            yield http
+        finally:
+            await http.close()

@@ -49,10 +49,11 @@ class ResponsesEngine:
         try:
             async for whole in answer:
                 for batch in self._batches(whole, deltas):
-                    yield batch
                     if isinstance(batch, list) and batch[-1]["type"] in TERMINAL_EVENTS:
-                        await answer.finish()
+                        answer.ended()
+                        yield batch
                         return
+                    yield batch
         finally:
             answer.close()
         raise ended_early()

@@ -15,8 +15,7 @@ class Log(Generic[T]):
         self.closed = False
         self.error: BaseException | None = None
         self.readers = 0
-        self._changed = asyncio.Event()
-        self._awaited = False
+        self._waiting: list[asyncio.Future[None]] = []
 
     def append(self, *entries: T) -> None:
         self.entries.extend(entries)
@@ -58,11 +57,12 @@ class Log(Generic[T]):
             await self._change()
 
     async def _change(self) -> None:
-        self._awaited = True
-        await self._changed.wait()
+        waiting = asyncio.get_running_loop().create_future()
+        self._waiting.append(waiting)
+        await waiting
 
     def _wake(self) -> None:
-        if self._awaited:
-            self._awaited = False
-            self._changed.set()
-            self._changed = asyncio.Event()
+        woken, self._waiting = self._waiting, []
+        for waiting in woken:
+            if not waiting.done():
+                waiting.set_result(None)

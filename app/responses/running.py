@@ -32,15 +32,16 @@ class Answer(msgspec.Struct, frozen=True):
         if self.finish_without_client:
             await wait
             return
-        waiting = asyncio.ensure_future(wait)
-        await asyncio.wait({waiting}, timeout=WATCH_AFTER_SECONDS)
-        if not waiting.done():
-            leaving = asyncio.ensure_future(left())
-            await asyncio.wait({waiting, leaving}, return_when=asyncio.FIRST_COMPLETED)
-            leaving.cancel()
-            if not waiting.done():
-                self.abandon()
-        await waiting
+        watching = asyncio.create_task(self._abandon_when(left))
+        try:
+            await wait
+        finally:
+            watching.cancel()
+
+    async def _abandon_when(self, left: ClientLeft) -> None:
+        await asyncio.sleep(WATCH_AFTER_SECONDS)
+        await left()
+        self.abandon()
 
 
 Outcome = Answer | str

@@ -195,6 +195,22 @@ async def test_one_connection_serves_one_call_after_the_other(fake_engine: FakeE
     assert len({received.peer for received in fake_engine.received}) == 1
 
 
+@pytest.mark.parametrize("kind", ["responses", "chat"])
+async def test_a_reader_that_stops_at_the_last_event_costs_no_connection(
+    fake_engine: FakeEngine, kind: Literal["responses", "chat"]
+) -> None:
+    config = Config(
+        engine_url=fake_engine.url, engine_kind=kind, engine_api_key=KEY, engine_connections_max=1
+    )
+    async with open_engine(config) as engine:
+        for _ in range(5):
+            async with aclosing(engine.stream(ask("Hi"))) as batches:
+                async for batch in batches:
+                    if "response.completed" in types(batch):
+                        break
+    assert len({received.peer for received in fake_engine.received}) == 1
+
+
 async def test_the_local_engine_sees_no_images() -> None:
     image: Item = {"type": "input_image", "image_url": "data:image/png;base64,AA"}
     request = EngineRequest(model="@oi/beta", input=[{"role": "user", "content": [image]}])
