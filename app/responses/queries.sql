@@ -54,7 +54,9 @@ WITH advanced AS (
         :project, :request_created_at, :request_id, :user_id, :key_id, :endpoint, :purpose,
         :response_id, :request_model, :engine, :stream, :http_status, :error_code, :cache_status,
         :input_tokens, :output_tokens, :cached_tokens, :saved_tokens, :first_token_ms, :total_ms)
-    ON CONFLICT DO NOTHING      -- a worker that lost the response may have logged its request
+    ON CONFLICT (project_id, created_at, request_id) DO UPDATE  -- logged by one that lost its lease
+    SET response_id = excluded.response_id, status = excluded.status,
+        error_code = excluded.error_code
 ), queued AS (
     INSERT INTO outbox (project_id, outbox_id, topic, user_id, subject_id, payload)
     SELECT :project, :outbox_id, 'remember_turn', :user_id, :response_id, '{}'
