@@ -68,6 +68,7 @@ class Conversing:
         record = self._new_record()
         try:
             call = await self._call(message, record)
+            given = call.request.items
             answer = await create(self._parts, call)
         except BackstoryError as error:
             await self._refuse(error, record)
@@ -78,7 +79,7 @@ class Conversing:
             await self._refuse(failure, record)
             return
         await self._tell(answer)
-        self._remember(call.request, answer)
+        self._remember(call.request, given, answer)
 
     async def tell_error(self, error: BackstoryError) -> None:
         await self._send(msgspec.json.encode(socket_error(error)))
@@ -139,13 +140,14 @@ class Conversing:
         finally:
             answer.abandon()
 
-    def _remember(self, request: CreateRequest, answer: Answer) -> None:
+    def _remember(self, request: CreateRequest, given: list[Item], answer: Answer) -> None:
+        """Items as they were given: nobody else has the images that were taken out of them."""
         resource = answer.run.resource
         self._last = None
         if request.store or resource["status"] not in ("completed", "incomplete"):
             return
         outputs = [canonical(output.item) for output in answer.run.completer.output_items()]
-        items = [*request.items, *outputs]
+        items = [*given, *outputs]
         if len(items) <= self._parts.config.context_items_max:
             self._last = _Remembered(resource["id"], items)
 

@@ -15,6 +15,7 @@ from tests.support.api import MODEL, Api, Json, text_of
 from tests.support.engine import FakeEngine
 from tests.support.eventually import eventually
 from tests.support.heard import heard, heard_once, something, texts
+from tests.support.images import data_url, image, saying, shown
 from tests.support.postgres_fixtures import DatabaseUrls
 from tests.support.rows import tables_with
 from tests.support.service import Service, run_service
@@ -100,6 +101,18 @@ async def test_what_is_not_stored_is_continued_on_the_connection(
     assert [line.partition(": ")[2] for line in sent] == said
     assert (await api.get(f"/v1/responses/{first['id']}")).status == 404
     assert not await tables_with(backstory, one)
+
+
+async def test_images_are_remembered_too(
+    socket: Socket, backstory: Service, shared_engine: FakeEngine
+) -> None:
+    said, part = something(), shown(data_url(image()))
+    first = (await socket.ask(saying(said, part), store=False))[-1]["response"]
+    again = {"store": False, "previous_response_id": first["id"]}
+    assert (await socket.ask("And now?", **again))[-1]["type"] == "response.completed"
+    for call in heard(shared_engine, said):
+        assert call.body["input"][0]["content"][1] == part
+    assert len(heard(shared_engine, said)) == 2
 
 
 async def test_only_the_last_one_is_remembered(socket: Socket) -> None:
