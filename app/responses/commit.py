@@ -24,7 +24,7 @@ from app.errors import BackstoryError, Unavailable
 from app.ids import BranchId, ResponseId, new_id
 from app.responses import queries
 from app.responses.complete import OutputItem
-from app.responses.log import pack
+from app.responses.log import pack_aside
 from app.responses.resource import Resource, shown_conversation
 from app.responses.types import EngineCopy
 from app.usage.types import RequestRecord
@@ -91,6 +91,8 @@ class FinishedTurn(msgspec.Struct, kw_only=True):
     resource: Resource
     outputs: list[OutputItem]
     frames: list[bytes]
+    events: bytes | None = None
+    """The frames, packed; none where they are shared."""
     replayed: UUID | None
     """The log of the response that this one was replayed from: it is shared."""
     cache: CachePlan | None
@@ -108,6 +110,8 @@ async def commit(database: Database, turn: FinishedTurn, *, retry_seconds: float
     that met the deletion of what it shares brings it along at the next try, its own log too.
     Raises LeaseLost where another worker has ended it.
     """
+    if not turn.replayed:
+        turn.events = await pack_aside(turn.frames)
     try:  # a retry context costs as much as a query: only where it is needed
         await _commit_once(database, turn)
     except (*TRIED_AGAIN, LeaseLost):
@@ -116,6 +120,7 @@ async def commit(database: Database, turn: FinishedTurn, *, retry_seconds: float
 
 async def _commit_again(database: Database, turn: FinishedTurn, retry_seconds: float) -> None:
     turn.replayed = None
+    turn.events = turn.events or await pack_aside(turn.frames)
     async for attempt in stamina.retry_context(
         on=TRIED_AGAIN, attempts=None, timeout=retry_seconds, wait_initial=0.1, wait_max=1.0
     ):
@@ -238,7 +243,7 @@ def _values(turn: FinishedTurn) -> dict[str, Any]:
         "instructions_hash": instructions,
         "tools_hash": tools,
         "log_id": turn.replayed or plan.response_id,
-        "events": None if turn.replayed else pack(turn.frames),
+        "events": turn.events,
         "recalled": plan.recalled,
         "outbox_id": new_id() if plan.remember else None,
         "title_job_id": new_id() if _has_answer(turn) else None,

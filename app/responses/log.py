@@ -5,6 +5,7 @@ Ids of items are those of the response that was made first; a reader puts its ow
 (complete.py). One JSON text a line, zstd.
 """
 
+import asyncio
 from collections.abc import Iterator, Sequence
 
 import msgspec
@@ -16,6 +17,7 @@ from app.web.frames import data_of, frame
 
 LEVEL = 3
 EVENTS_BYTES_MAX = 256 * 2**20
+ASIDE_BYTES = 2**20
 
 # Kept: making one costs as much as a small log. Used by the one thread of the loop only.
 _compress = zstandard.ZstdCompressor(level=LEVEL).compress
@@ -33,8 +35,18 @@ _decode_lifecycle = msgspec.json.Decoder(_Lifecycle).decode
 
 
 def pack(frames: Sequence[bytes]) -> bytes:
-    lines = b"\n".join(_line(frame) for frame in frames)
-    return _compress(lines)
+    return _compress(_lines(frames))
+
+
+async def pack_aside(frames: Sequence[bytes]) -> bytes:
+    """In a thread, where all others would wait too long for it."""
+    if sum(map(len, frames)) < ASIDE_BYTES:
+        return pack(frames)
+    return await asyncio.to_thread(_pack_large, frames)
+
+
+def _pack_large(frames: Sequence[bytes]) -> bytes:
+    return zstandard.ZstdCompressor(level=LEVEL).compress(_lines(frames))
 
 
 def unpack(packed: bytes) -> Iterator[Event]:
@@ -53,6 +65,10 @@ def without_output(packed: bytes, index: int) -> bytes:
             event["output_index"] -= 1
         frames.append(frame(event["type"], msgspec.json.encode(event)))
     return pack(frames)
+
+
+def _lines(frames: Sequence[bytes]) -> bytes:
+    return b"\n".join(map(_line, frames))
 
 
 def _line(frame: bytes) -> bytes:
