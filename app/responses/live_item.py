@@ -1,5 +1,6 @@
 """An output item while it is made: its texts so far, and what a client was told of it."""
 
+from itertools import zip_longest
 from typing import Any
 
 import msgspec
@@ -45,11 +46,17 @@ KINDS = (
 KIND_OF_PART = {kind.part_type: kind for kind in KINDS if kind.place}
 KIND_OF_FIELD = {kind.item_type: kind for kind in KINDS if not kind.place}
 PLACES_OF_PARTS = {"message": ("content",), "reasoning": ("summary", "content")}
+USUAL_PARTS = {
+    ("message", "content"): "output_text",
+    ("reasoning", "content"): "reasoning_text",
+    ("reasoning", "summary"): "summary_text",
+}
+"""What a part is that does not say its type."""
 CALLS = frozenset({"function_call", "custom_tool_call"})
 
 
 def kind_of_part(part: Item, place: str, item_type: str) -> Kind:
-    type_ = str(part.get("type") or "")
+    type_ = str(part.get("type") or USUAL_PARTS.get((item_type, place), ""))
     return KIND_OF_PART.get(type_) or Kind("", item_type, None, place, type_)
 
 
@@ -92,6 +99,17 @@ class LiveText:
             part["logprobs"] = self.logprobs
         given = {name: value for name, value in (said or {}).items() if value or name not in part}
         return checked_dict(completed_part({**part, **given}))
+
+
+def whole_part(said: Item | None, text: LiveText | None, usual: str) -> Item:
+    """As the engine has it at the end. What it leaves out then, a client was told before."""
+    if said is None:
+        return text.part() if text else {}
+    part: Item = {"type": usual, **{n: value for n, value in said.items() if value is not None}}
+    kind = KIND_OF_PART.get(part["type"])
+    if kind and kind.field and kind.field not in part:
+        part[kind.field] = text.value if text and text.kind is kind else ""
+    return checked_dict(completed_part(part))
 
 
 class LiveItem:
@@ -162,9 +180,11 @@ class LiveItem:
         status = (said or {}).get("status") or status
         item = {**self._whole({**self.base, **(said or {})}), "id": self.id_text}
         for place in PLACES_OF_PARTS.get(self.type, ()):
-            parts = [text.part() for text in self.texts if text.kind.place == place]
-            if parts or place in item:
-                item[place] = [checked_dict(completed_part(p)) for p in item.get(place) or parts]
+            texts = [text for text in self.texts if text.kind.place == place]
+            if texts or place in item:
+                pairs = zip_longest(item.get(place) or [], texts)
+                usual = USUAL_PARTS[self.type, place]
+                item[place] = [whole_part(part, text, usual) for part, text in pairs]
         if kind := KIND_OF_FIELD.get(self.type):
             item[str(kind.field)] = self._field(kind, item.get(str(kind.field)))
         return with_status(item, status)

@@ -22,6 +22,7 @@ from app.responses.live_item import (
     checked_dict,
     kind_of_part,
 )
+from app.responses.shapes import check_item, check_logprobs, check_shape
 
 DELTAS = {f"response.{kind.name}.delta": kind for kind in KINDS}
 DONES = {f"response.{kind.name}.done": kind for kind in KINDS}
@@ -67,7 +68,9 @@ class Outputs:
         """Raises what reading an event of the wrong shape ends in."""
         if kind := DELTAS.get(type_):
             self._read_delta(event, kind)
-        elif kind := DONES.get(type_):
+            return self._take()
+        check_shape(type_, event)
+        if kind := DONES.get(type_):
             self._read_text_done(event, kind)
         elif reader := self._readers.get(type_):
             reader(event)
@@ -80,7 +83,8 @@ class Outputs:
     def end(self, said: list[Item], status: str) -> list[Event]:
         """What is missing of each item, where `said` is the output as the engine has it."""
         missing = list(self._known)
-        for item in map(checked_dict, said):
+        for item in said:
+            check_item(item)
             known = self._match(item, missing)
             if known:
                 missing.remove(known)
@@ -114,8 +118,9 @@ class Outputs:
         text.pieces.append(delta)
         if text.item.index is None:
             return
-        if kind.name == "output_text":
-            text.logprobs += event.get("logprobs") or []
+        if kind.name == "output_text" and (logprobs := event.get("logprobs")):
+            check_logprobs(logprobs)
+            text.logprobs += logprobs
         self._made.append(delta_told(event, text))
 
     def _read_text_done(self, event: Event, kind: Kind) -> None:
@@ -170,6 +175,8 @@ class Outputs:
 
     def _pass(self, event: Event) -> None:
         """An event of a type that is not known here, about our item where it is about one."""
+        if not event["type"].isprintable():
+            raise ValueError("a type that would break its frame")
         item = self._by_id.get(event.get("item_id")) or self._by_index.get(
             event.get("output_index")
         )
@@ -193,8 +200,11 @@ class Outputs:
         if item is None:
             item = self._find(event, kind.item_type) or self._begun(event, kind)
         given = event.get(kind.index_name) if kind.place else None
+        if item.type != kind.item_type:
+            raise ValueError("a text that is not of its item")
         text = item.latest.get((kind.name, given))
-        if text is None or (given is None and text.closed and item.done is None):
+        more = given is None and kind.place is not None and item.done is None
+        if text is None or (text.closed and more):
             text = item.new_text(kind, given)
         if show and not text.shown:
             self._show_part(text)
@@ -289,6 +299,8 @@ class Outputs:
     def _finish(
         self, item: LiveItem, said: Item | None, status: str, event: Event | None = None
     ) -> None:
+        if said is not None and item_type(said) != item.type:
+            raise ValueError("an item that ends as another")
         done = item.as_done(said, status)
         item.name = done.get("name") or ""
         if item.index is None:

@@ -5,6 +5,7 @@ from typing import Any
 import msgspec
 
 from app.ids import ConversationId, ResponseId, id_text
+from app.responses.shapes import fits
 from app.responses.types import CreateRequest
 
 Resource = dict[str, Any]
@@ -108,7 +109,7 @@ def _without_none(said: Resource) -> Resource:
 def take_from_engine(resource: Resource, said: Resource, asked: dict[str, Any]) -> None:
     """What the engine says of itself, where the client did not say it."""
     for name in (FROM_ENGINE - asked.keys()) | SETTLED_BY_ENGINE:
-        if said.get(name) is not None:
+        if said.get(name) is not None and fits(name, said[name]):
             resource[name] = said[name]
     if isinstance(said.get("model"), str) and said["model"]:
         resource["model"] = said["model"]

@@ -153,8 +153,10 @@ class Run:
         if not self.log.entries:
             self.log.close(error)
             return
-        self.log.append(*self.completer.fail(error), self.completer.last_frame())
-        self.log.close()
+        try:
+            self.log.append(*self.completer.fail(error), self.completer.last_frame())
+        finally:
+            self.log.close()  # whatever happens, nobody waits for ever
 
     def _note(self, error: BackstoryError) -> None:
         self.error = error

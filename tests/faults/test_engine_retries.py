@@ -10,7 +10,7 @@ from app.db.embedded import EmbeddedPostgres
 from app.engine.open import open_engine
 from app.engine.retry import BURST_MAX
 from app.errors import EngineError
-from tests.support.api import Api, open_api, text_of
+from tests.support.api import Api, open_api, read_stream, text_of
 from tests.support.engine import KEY, FakeEngine, run_fake_engine
 from tests.support.engine_calls import answer, ask, output_text
 from tests.support.eventually import eventually
@@ -136,6 +136,26 @@ async def test_an_event_too_large_ends_the_answer(api: Api, stream: bool) -> Non
     assert streamed.done
     assert streamed.response["error"]["code"] == "engine_broken"
     assert text_of(streamed.response) == "small "
+
+
+async def test_a_stream_cut_anywhere_is_told_and_stored(api: Api) -> None:
+    """A sample over real HTTP of what test_engine_bytes.py does at every byte."""
+    cuts = range(1, 7000, 350)
+    ended = await asyncio.gather(*(_ask_and_cut(api, cut) for cut in cuts))
+    assert {"error", "failed", "completed"} >= set(ended) >= {"error", "failed"}
+
+
+async def _ask_and_cut(api: Api, cut: int) -> str:
+    async with api.streaming(something(f"[[cut:{cut}]] [[words:5]]")) as answer:
+        if answer.status != 200:
+            assert answer.status == 502
+            return "error"
+        streamed = read_stream(answer.headers, await answer.read())
+    check_events(streamed.events)
+    assert streamed.done
+    stored = await api.get(f"/v1/responses/{streamed.response['id']}")
+    assert stored.body == streamed.response
+    return str(streamed.response["status"])
 
 
 async def test_an_outage_is_not_multiplied(fake_engine: FakeEngine) -> None:

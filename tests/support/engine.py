@@ -258,6 +258,10 @@ class FakeEngine:
         script: Script,
         events: Iterable[Json],
     ) -> None:
+        if script.cut is not None:
+            await answer.write(b"".join(map(event_frame, events))[: script.cut])
+            _hang_up(request)
+            return
         waiting: list[bytes] = []
         for number, event in enumerate(events):
             if number == script.end:
@@ -269,7 +273,7 @@ class FakeEngine:
                 return
             if script.delay and "delta" in str(event.get("type", "delta")):
                 await asyncio.sleep(script.delay)
-            waiting.append(_frame(event))
+            waiting.append(event_frame(event))
             if len(waiting) >= script.chunk:
                 await _write_pieces(answer, b"".join(waiting), script.pieces)
                 waiting.clear()
@@ -320,8 +324,12 @@ async def _fail(
         await answer.write(b'data: {"type": "response.output_te\xff\n\n')
         return
     if number == script.half:
-        frame = _frame(event)
+        frame = event_frame(event)
         await answer.write(frame[: len(frame) // 2])
+    _hang_up(request)
+
+
+def _hang_up(request: web.Request) -> None:
     assert request.transport is not None
     request.transport.close()
 
@@ -350,7 +358,7 @@ def _json(value: object, status: int = 200, headers: dict[str, str] | None = Non
     )
 
 
-def _frame(event: Json) -> bytes:
+def event_frame(event: Json) -> bytes:
     data = msgspec.json.encode(event)
     if name := event.get("type"):
         return b"event: %b\ndata: %b\n\n" % (name.encode(), data)

@@ -229,6 +229,8 @@ def chat_chunks(body: Json, script: Script, text: str) -> Iterator[Json]:
 
 
 def _chat_deltas(script: Script, text: str) -> Iterator[Json]:
+    for piece in cut(script.think or "", None):
+        yield {"reasoning_content": piece}
     if script.call is None:
         field = "refusal" if script.refuse else "content"
         yield {"role": "assistant", field: ""}

@@ -67,6 +67,8 @@ class Script(msgspec.Struct, frozen=True, kw_only=True):
     """The Retry-After header of that answer."""
     times: int | None = None
     """Go wrong only the first so many times that this message comes."""
+    cut: int | None = None
+    """Close the connection after so many bytes."""
     pieces: int | None = None
     """Write in pieces of so many bytes: every event comes in several."""
 

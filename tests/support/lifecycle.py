@@ -45,7 +45,10 @@ class _Item:
 class Lifecycle:
     """Takes one response's events from the first to the last. Raises AssertionError."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, agrees: bool = True) -> None:
+        """An engine that does not agree with itself says another text at the end than in deltas:
+        it is passed on as it is."""
+        self._agrees = agrees
         self._number = 0
         self._items: list[_Item] = []
         self._expected: list[str] = []
@@ -57,13 +60,13 @@ class Lifecycle:
         assert not self.ended, event
         self._check_beginning(event)
         name, _, what = event["type"].rpartition(".")
-        if name == "response.output_item":
+        if name == "response.output_item" and what in ("added", "done"):
             self._check_item(what, event)
-        elif name in PART_EVENTS:
+        elif name in PART_EVENTS and what in ("added", "done"):
             self._check_part(what, PART_EVENTS[name], event)
         elif name in PARTS and what in ("delta", "done"):
             self._check_text(what, *PARTS[name], event)
-        elif name in FIELDS:
+        elif name in FIELDS and what in ("delta", "done"):
             self._check_field(what, FIELDS[name], event)
         elif event["type"] in END_OF.values():
             self._check_end(event)
@@ -110,7 +113,7 @@ class Lifecycle:
         if what == "delta":
             item.parts[key] = so_far + event["delta"]
         else:
-            assert event[field] == so_far, event
+            assert event[field] == so_far or not self._agrees, event
 
     def _check_field(self, what: str, field: str, event: Json) -> None:
         item = self._open_item(event)
@@ -118,7 +121,7 @@ class Lifecycle:
         if what == "delta":
             item.field += event["delta"]
         else:
-            assert event[field] == item.field, event
+            assert event[field] == item.field or not self._agrees, event
             item.field_done = True
 
     def _open_item(self, event: Json) -> _Item:

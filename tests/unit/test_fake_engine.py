@@ -20,6 +20,7 @@ HI: dict[str, Any] = {"model": "@oi/beta", "input": "Hi", "stream": True}
         Script(),
         Script(words=20, deltas=3),
         Script(refuse=True),
+        Script(think="let me see"),
         Script(call='f {"a": 1}'),
         Script(incomplete=True),
         Script(failed=True),

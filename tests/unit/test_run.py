@@ -2,21 +2,15 @@
 
 import asyncio
 from collections.abc import AsyncGenerator
-from datetime import UTC, datetime
 from typing import Any
 
 import msgspec
 import pytest
 
 from app.errors import TooManyRequests
-from app.ids import KeyId, ProjectId, RequestId, ResponseId, UserId, new_id
-from app.responses.complete import Completer
-from app.responses.resource import new_resource
 from app.responses.run import Run, Runs
-from app.responses.types import Call, CreateRequest, ResponseFields
-from app.usage.types import RequestRecord
 from app.web.frames import data_of
-from app.web.principal import Caller, Principal
+from tests.support.runs import keep_nothing, run_of
 
 BEGIN: list[dict[str, Any]] = [
     {"type": "response.created", "response": {}},
@@ -37,42 +31,12 @@ def a_run(events: list[dict[str, Any]], bytes_max: int = 10_000) -> Run:
     async def engine() -> AsyncGenerator[list[dict[str, Any]]]:
         yield events
 
-    async def stays() -> None:
-        await asyncio.Event().wait()
-
-    principal = Principal(ProjectId(new_id()), KeyId(new_id()), frozenset())
-    request = CreateRequest(
-        fields=ResponseFields(model="m"), items=[], parameters={}, conversation=None
-    )
-    record = RequestRecord(
-        principal.project,
-        datetime.now(UTC),
-        RequestId(new_id()),
-        UserId(new_id()),
-        principal.key,
-        "POST /v1/responses",
-    )
-    call = Call(
-        caller=Caller(principal),
-        request=request,
-        record=record,
-        take_record=lambda: None,
-        client_left=stays,
-        started=0.0,
-    )
-    resource = new_resource(
-        request, ResponseId(new_id()), 0, previous_response=None, conversation=None
-    )
-    return Run(call, Completer(resource, {}), engine(), bytes_max=bytes_max)
+    return run_of(engine(), bytes_max)
 
 
 def last_event(run: Run) -> dict[str, Any]:
     event: dict[str, Any] = msgspec.json.decode(data_of(run.log.entries[-1]))
     return event
-
-
-async def keep_nothing() -> None:
-    """Stands for a commit that succeeds."""
 
 
 @pytest.mark.parametrize("event", MALFORMED, ids=[str(event)[:60] for event in MALFORMED])
