@@ -41,11 +41,16 @@ async def conduct(parts: Parts, road: Road, run: Run, plan: TurnPlan) -> None:
             async with held(parts.database, road.call.claim):
                 await run.execute(lambda: _store(parts, road, run, plan))
     finally:
-        if road.flight and road.status != "COALESCED":
-            parts.flights.land(flight_key(road), road.flight)
+        land(parts, road)
         if not run.stored:
             road.call.record.response_id = None
             parts.request_log.add(road.call.record)
+
+
+def land(parts: Parts, road: Road) -> None:
+    """Whoever leads a flight ends it; those who read along have nothing to do."""
+    if road.flight and road.status != "COALESCED":
+        parts.flights.land(flight_key(road), road.flight)
 
 
 @contextmanager

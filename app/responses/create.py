@@ -10,8 +10,9 @@ from app.conversations.context import Context
 from app.engine.types import Batch
 from app.errors import OnlyIfCached
 from app.ids import id_text
+from app.responses.commit import TurnPlan
 from app.responses.complete import ENDS, Completer
-from app.responses.conduct import conduct, flight_key, turn_plan
+from app.responses.conduct import conduct, flight_key, land, turn_plan
 from app.responses.fitting import fitted
 from app.responses.log import unpack
 from app.responses.parts import Parts
@@ -33,13 +34,22 @@ async def create(parts: Parts, call: Call) -> Answer:
         run = _depart(parts, road)
         plan = turn_plan(road)
         if call.request.background:
-            run.begin()
-            await parts.leases.open(run, plan, call.claim)
+            await _begin_in_background(parts, road, run, plan)
         call.take_record()
         task = parts.runs.start(conduct(parts, road, run, plan))
     answer = Answer(run, task, road.headers, _finishes_alone(road))
     await answer.while_client_waits(run.log.begun(), call.client_left)
     return answer
+
+
+async def _begin_in_background(parts: Parts, road: Road, run: Run, plan: TurnPlan) -> None:
+    """Raises Unavailable where it could not be made known; then nobody reads its engine call."""
+    run.begin()
+    try:
+        await parts.leases.open(run, plan, road.call.claim)
+    except BaseException:
+        land(parts, road)
+        raise
 
 
 def _finishes_alone(road: Road) -> bool:

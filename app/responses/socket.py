@@ -4,6 +4,7 @@ What is not stored can be continued here all the same, from the last response on
 connection remembers it.
 """
 
+import asyncio
 from collections.abc import Awaitable, Callable, Mapping
 from contextlib import aclosing
 from datetime import UTC, datetime
@@ -69,7 +70,7 @@ class Conversing:
         try:
             call = await self._call(message, record)
             given = call.request.items
-            answer = await create(self._parts, call)
+            answer = await self._begun(call)
         except BackstoryError as error:
             await self._refuse(error, record)
             return
@@ -80,6 +81,15 @@ class Conversing:
             return
         await self._tell(answer)
         self._remember(call.request, given, answer)
+
+    async def _begun(self, call: Call) -> Answer:
+        """Where the client leaves before it began, what nobody keeps is given up then."""
+        creating = asyncio.ensure_future(create(self._parts, call))
+        try:
+            return await asyncio.shield(creating)
+        except asyncio.CancelledError:
+            creating.add_done_callback(_abandon)
+            raise
 
     async def tell_error(self, error: BackstoryError) -> None:
         await self._send(msgspec.json.encode(socket_error(error)))
@@ -170,3 +180,8 @@ class Conversing:
             endpoint="WS /v1/responses",
             stream=True,
         )
+
+
+def _abandon(creating: "asyncio.Future[Answer]") -> None:
+    if not creating.cancelled() and not creating.exception():
+        creating.result().abandon()

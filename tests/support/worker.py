@@ -12,6 +12,7 @@ import msgspec
 
 from app.config import Config, environ_of, read_config
 from app.identity.bootstrap import FirstKeys
+from app.processes import die_with_parent
 from tests.support.postgres_fixtures import DatabaseUrls
 from tests.support.service import Service, run_service
 from tests.support.serving import ROOT
@@ -70,4 +71,5 @@ async def _serve(order: _Order, told: int) -> None:
 
 
 if __name__ == "__main__":
+    die_with_parent()
     asyncio.run(_serve(msgspec.json.decode(sys.argv[1], type=_Order), int(sys.argv[2])))
