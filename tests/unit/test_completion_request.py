@@ -157,13 +157,13 @@ def test_allowed_tools() -> None:
         ({"input": "hi"}, "input"),
         ({"messages": []}, "messages"),
         ({"messages": [{"role": "function", "content": "x"}]}, "messages[0].role"),
-        ({"messages": [{"role": "user"}]}, "messages[0]"),
+        ({"messages": [{"role": "user"}]}, "messages[0].content"),
         (
             {"messages": [{"role": "user", "content": [{"type": "x"}]}]},
             "messages[0].content[0].type",
         ),
         ({"tools": [{"type": "web_search"}]}, "tools[0].type"),
-        ({"response_format": {"type": "json_schema"}}, "response_format"),
+        ({"response_format": {"type": "json_schema"}}, "response_format.json_schema"),
         ({"temperature": "hot"}, "temperature"),
     ],
 )
