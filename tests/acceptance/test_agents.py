@@ -8,6 +8,8 @@ from agents import (
     Agent,
     Model,
     ModelSettings,
+    OpenAIChatCompletionsModel,
+    OpenAIConversationsSession,
     OpenAIResponsesModel,
     Runner,
     SQLiteSession,
@@ -156,3 +158,30 @@ async def test_a_session_of_the_client(model: Model, client: AsyncOpenAI) -> Non
     sent = client.responses.input_items.list(done.last_response_id)
     assert len([item async for item in sent]) == 3
     session.close()
+
+
+@pytest.mark.supports("openai-agents: OpenAIConversationsSession")
+async def test_a_session_in_a_conversation(model: Model, client: AsyncOpenAI) -> None:
+    session = OpenAIConversationsSession(openai_client=client)
+    helper = agent(model, tools=[get_weather], model_settings=MUST_CALL)
+    await Runner.run(helper, WEATHER, session=session)
+    done = await Runner.run(agent(model), "Say hello.", session=session)
+    assert done.final_output
+    items = await session.get_items()
+    assert [item.get("type") for item in items] == [
+        *("message", "function_call", "function_call_output", "message"),
+        *("message", "message"),
+    ]
+    popped = await session.pop_item()
+    assert popped
+    assert len(await session.get_items()) == 5
+    await session.clear_session()
+
+
+@pytest.mark.supports("openai-agents: chat completions")
+async def test_tools_by_chat_completions(client: AsyncOpenAI) -> None:
+    model = OpenAIChatCompletionsModel(MODEL, client)
+    helper = agent(model, tools=[get_weather], model_settings=MUST_CALL)
+    done = await Runner.run(helper, WEATHER)
+    assert done.new_items[1].output == "Sunny in Paris"
+    assert done.final_output

@@ -114,3 +114,46 @@ async def test_structured_output(by_responses: ChatOpenAI) -> None:
     asked = '[[say:{"name": "Paris"}]] The capital of France?'
     found = await by_responses.with_structured_output(City).ainvoke(asked)
     assert isinstance(found, City)
+
+
+# By chat completions, as LangChain does unless it is told otherwise
+
+
+@pytest.fixture
+def by_chat(service: Service) -> ChatOpenAI:
+    return chat(service, use_responses_api=False)
+
+
+@pytest.mark.supports("LangChain by chat completions: invoke")
+async def test_chat_invoke(by_chat: ChatOpenAI) -> None:
+    said = await by_chat.ainvoke("Say hi.")
+    assert said.text
+    assert said.response_metadata["finish_reason"] == "stop"
+    assert said.usage_metadata
+
+
+@pytest.mark.supports("LangChain by chat completions: stream")
+async def test_chat_stream(by_chat: ChatOpenAI) -> None:
+    pieces = [piece.text async for piece in by_chat.astream("Say hi.")]
+    assert len([piece for piece in pieces if piece]) > 1
+
+
+@pytest.mark.supports("LangChain by chat completions: tools")
+async def test_chat_tools(by_chat: ChatOpenAI) -> None:
+    caller = by_chat.bind_tools([get_weather], tool_choice="required")
+    talk: list[BaseMessage] = [HumanMessage(WEATHER)]
+    asked = await caller.ainvoke(talk)
+    (call,) = asked.tool_calls
+    told = await get_weather.ainvoke(call)
+    answer = await by_chat.bind_tools([get_weather]).ainvoke([*talk, asked, told])
+    assert answer.text
+
+
+@pytest.mark.supports("LangChain by chat completions: structured output")
+async def test_chat_structured_output(by_chat: ChatOpenAI) -> None:
+    class City(BaseModel):
+        name: str
+
+    asked = '[[say:{"name": "Paris"}]] The capital of France?'
+    found = await by_chat.with_structured_output(City, method="json_schema").ainvoke(asked)
+    assert isinstance(found, City)

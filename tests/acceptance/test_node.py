@@ -28,12 +28,17 @@ FLOWS = {
     ("openai", "tools"): f"{OPENAI}: tools",
     ("openai", "conversation"): f"{OPENAI}: conversations",
     ("openai", "resume"): f"{OPENAI}: a stream resumed",
+    ("openai", "items"): f"{OPENAI}: conversations",
+    ("openai", "background"): f"{OPENAI}: background",
+    ("openai", "chat"): f"{OPENAI}: chat completions",
     ("ai", "generate_text"): f"{AI}: generateText",
     ("ai", "stream_text"): f"{AI}: streamText",
     ("ai", "generate_with_tools"): f"{AI}: tools",
     ("ai", "stream_with_tools"): f"{AI}: tools",
     ("ai", "previous_response_id"): f"{AI}: previousResponseId",
     ("ai", "messages"): f"{AI}: messages with references to stored items",
+    ("ai", "chat_stream"): f"{AI}: chat completions",
+    ("ai", "chat_tools"): f"{AI}: chat completions",
     ("ai", "structured_output"): f"{AI}: structured output",
 }
 
@@ -52,7 +57,7 @@ def node() -> str:
     found = shutil.which("node")
     if not found:
         pytest.skip("Node is not installed.")
-    if not (NODE / "node_modules").exists():
+    if not (NODE / "node_modules" / ".package-lock.json").exists():
         pytest.skip("The Node packages are not installed: make install-node.")
     return found
 

@@ -79,6 +79,19 @@ await run({
     assert.ok(second.usage.inputTokens > first.usage.inputTokens);
   },
 
+  async chat_stream() {
+    const result = streamText({ ...BRIEF, model: openai.chat(MODEL), prompt: "Say hi." });
+    const pieces = await collect(result.textStream);
+    assert.ok(pieces.length > 1);
+    assert.equal(await result.finishReason, "stop");
+  },
+
+  async chat_tools() {
+    const result = await generateText({ ...CALLING, model: openai.chat(MODEL), prompt: WEATHER });
+    assert.deepEqual(result.steps[0].toolResults[0].input, { city: "Paris" });
+    assert.ok(result.text);
+  },
+
   async structured_output() {
     const City = z.object({ name: z.string() });
     const result = await generateText({

@@ -101,6 +101,44 @@ await run({
     assert.deepEqual(found.metadata, { topic: "bees" });
   },
 
+  async items() {
+    const message = (text) => ({ type: "message", role: "user", content: text });
+    const conversation = await client.conversations.create({ items: [message("one")] });
+    await client.conversations.items.create(conversation.id, { items: [message("two")] });
+    const items = await collect(client.conversations.items.list(conversation.id, { order: "asc" }));
+    assert.deepEqual(items.map((item) => item.content[0].text), ["one", "two"]);
+    await client.conversations.items.delete(items[0].id, { conversation_id: conversation.id });
+    await client.conversations.delete(conversation.id);
+    await assert.rejects(client.conversations.retrieve(conversation.id), OpenAI.NotFoundError);
+  },
+
+  async background() {
+    const begun = await client.responses.create({
+      ...BRIEF, input: "Say hi.", background: true, stream: true,
+    });
+    let first;
+    for await (const event of begun) {
+      first = event;
+      break;
+    }
+    const { id } = first.response;
+    const rest = await collect(
+      await client.responses.retrieve(id, { stream: true, starting_after: 0 }),
+    );
+    assert.equal(rest[0].sequence_number, 1);
+    assert.equal(rest.at(-1).type, "response.completed");
+    assert.equal((await client.responses.cancel(id)).status, "completed");
+  },
+
+  async chat() {
+    const asked = { ...BRIEF, messages: [{ role: "user", content: "Say hi." }] };
+    const whole = await client.chat.completions.create(asked);
+    assert.ok(whole.choices[0].message.content);
+    const chunks = await collect(await client.chat.completions.create({ ...asked, stream: true }));
+    const text = chunks.map((chunk) => chunk.choices[0]?.delta.content ?? "").join("");
+    assert.equal(text, whole.choices[0].message.content);
+  },
+
   async resume() {
     const stream = await client.responses.create({ ...BRIEF, input: "Say hi.", stream: true });
     const events = await collect(stream);
