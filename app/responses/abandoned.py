@@ -15,7 +15,7 @@ from app.db.database import Database
 from app.errors import BackstoryError, ConversationNotFound, Unavailable
 from app.ids import ProjectId, ResponseId, created_at
 from app.responses import queries
-from app.responses.commit import FinishedTurn, TurnPlan, commit
+from app.responses.commit import FinishedTurn, LeaseLost, TurnPlan, commit
 from app.responses.complete import Completer
 from app.responses.leases import Leases
 from app.responses.log import unpack
@@ -90,8 +90,9 @@ class Custodian:
         try:
             await self._end(abandoned)
             log.warning("response.ended_for_lost_worker", response=str(response_id))
-        except ConversationNotFound:
-            await self._drop(project, response_id)  # it goes with what it was said in
+        except (ConversationNotFound, LeaseLost):
+            # It goes with what it was said in; or its worker could store it after all.
+            await self._drop(project, response_id)
         except Exception:
             log.exception("response.not_ended", response=str(response_id))
             if datetime.now(UTC) - created_at(response_id) > GIVEN_UP_AFTER:

@@ -97,12 +97,13 @@ class Leases:
         if not leased.tried:
             return False
         async with self._writing:  # what was begun to be written is there now, or is not
-            return True
+            return leased.visible
 
     def leave(self, response_id: ResponseId, *, stored: bool) -> None:
-        """One that could not be stored is ended by whoever comes first, from what is written."""
+        """One that could not be stored is ended by whoever comes first, from what is written; so
+        is a row that nobody knows of, since the database went away."""
         leased = self._leased.pop(response_id)
-        if leased.tried and not stored:
+        if leased.tried and not (stored and leased.visible):
             self._abandoned[response_id] = leased.project
 
     async def write_forever(self) -> None:
@@ -128,7 +129,10 @@ class Leases:
     async def _write_all(self) -> None:
         async with self._writing:
             await self._let_go()
-            for project, leased in _by_project(self._due()):
+            due = self._due()
+            for one in due:  # before anything is waited for: who closes one now waits for us
+                one.tried = True
+            for project, leased in _by_project(due):
                 await self._write(project, leased)
 
     async def _let_go(self) -> None:
@@ -162,8 +166,6 @@ class Leases:
 
     async def _open_new(self, conn: Connection, project: ProjectId, leased: list[Leased]) -> None:
         new = [one for one in leased if not one.visible]
-        for one in new:
-            one.tried = True
         if new:
             await self._insert(conn, project, new)
 
