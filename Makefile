@@ -14,7 +14,7 @@ GROUP := import sys, tomllib; \
 	print(*tomllib.load(open("pyproject.toml", "rb"))["dependency-groups"][sys.argv[1]], sep="\n")
 
 .DEFAULT_GOAL := help
-.PHONY: help install install-node run test check format bench soak lock clean
+.PHONY: help install install-node run test check format bench docs soak lock clean
 
 help:  ## Print this
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -46,6 +46,9 @@ bench: $(INSTALLED_DEV)  ## Measure, as ratios within one run; ARGS are passed o
 
 soak: $(INSTALLED_DEV)  ## Kill one of two workers 200 times; ARGS="--rounds 20" are passed on
 	@exec $(VENV)/bin/python -m tests.soak $(ARGS)
+
+docs: $(INSTALLED_DEV)  ## Make the table of docs/responses.md from the tests
+	$(VENV)/bin/python -m tests.support.supported --write
 
 lock: $(INSTALLED_DEV)  ## Pin what pyproject.toml names; ARGS=--upgrade takes newer versions
 	$(COMPILE) --build-deps-for editable -o requirements.txt pyproject.toml

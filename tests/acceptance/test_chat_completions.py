@@ -1,7 +1,6 @@
-"""Chat completions by the official SDK, unchanged: on the test engine and on the bundled one."""
+"""Chat completions by the official SDK, unchanged: on each kind of engine."""
 
 import asyncio
-from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
@@ -31,25 +30,11 @@ TOOL: Any = {
 }
 
 
-@pytest.fixture(params=["test engine", "local engine"])
-def service(
-    request: pytest.FixtureRequest, backstory: Service, local_backstory: Service
-) -> Service:
-    return backstory if request.param == "test engine" else local_backstory
-
-
-@pytest.fixture
-async def client(service: Service) -> AsyncIterator[AsyncOpenAI]:
-    async with AsyncOpenAI(
-        base_url=service.base_url, api_key=service.api_key, max_retries=0
-    ) as client:
-        yield client
-
-
 def said(text: str) -> Any:
     return [{"role": "system", "content": "Be brief."}, {"role": "user", "content": text}]
 
 
+@pytest.mark.supports("openai for Python: chat completions")
 async def test_a_completion(client: AsyncOpenAI) -> None:
     completion = await client.chat.completions.create(
         **SHORT, messages=said(something("Say hello.")), metadata={"order": "17"}
@@ -66,6 +51,7 @@ async def test_a_completion(client: AsyncOpenAI) -> None:
     assert (await client.chat.completions.delete(completion.id)).deleted
 
 
+@pytest.mark.supports("openai for Python: chat completions, streamed")
 async def test_a_stream(client: AsyncOpenAI) -> None:
     stream = await client.chat.completions.create(
         **SHORT,
@@ -83,6 +69,7 @@ async def test_a_stream(client: AsyncOpenAI) -> None:
     assert len({chunk.id for chunk in chunks}) == 1
 
 
+@pytest.mark.supports("openai for Python: chat completions, streamed")
 async def test_the_stream_helper(client: AsyncOpenAI) -> None:
     async with client.chat.completions.stream(
         **TO_THE_END, messages=[{"role": "user", "content": "Say hi."}]
@@ -92,9 +79,10 @@ async def test_the_stream_helper(client: AsyncOpenAI) -> None:
     assert final.choices[0].message.content == "".join(deltas)
 
 
-async def test_a_tool_loop(client: AsyncOpenAI, service: Service, backstory: Service) -> None:
+@pytest.mark.supports("openai for Python: chat completions, tools")
+async def test_a_tool_loop(client: AsyncOpenAI, service: Service, local_backstory: Service) -> None:
     """The bundled model is made to call; the test engine is told to."""
-    told = '[[call:get_weather {"city":"Paris"}]] ' if service is backstory else ""
+    told = '[[call:get_weather {"city":"Paris"}]] ' if service is not local_backstory else ""
     messages = said(told + "What is the weather in Paris?")
     forced: Any = {"type": "function", "function": {"name": "get_weather"}}
     async with client.chat.completions.stream(
@@ -113,8 +101,9 @@ class Answer(BaseModel):
     word: str
 
 
-async def test_parse(client: AsyncOpenAI, service: Service, backstory: Service) -> None:
-    told = '[[say:{"word":"bees"}]] ' if service is backstory else ""
+@pytest.mark.supports("openai for Python: chat completions, parse")
+async def test_parse(client: AsyncOpenAI, service: Service, local_backstory: Service) -> None:
+    told = '[[say:{"word":"bees"}]] ' if service is not local_backstory else ""
     completion = await client.chat.completions.parse(
         model=MODEL,
         temperature=0,
@@ -133,6 +122,7 @@ def _ask(service: Service, text: str) -> tuple[str, str]:
     return whole.choices[0].message.content or "", streamed
 
 
+@pytest.mark.supports("openai for Python: chat completions")
 async def test_the_synchronous_client(service: Service) -> None:
     whole, streamed = await asyncio.to_thread(_ask, service, something("Say hello."))
     assert whole

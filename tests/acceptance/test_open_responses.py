@@ -96,6 +96,7 @@ async def test_a_tool_is_called_in_a_stream(api: Api) -> None:
 
 
 @pytest.mark.supports("Open Responses: images")
+@pytest.mark.refuses("Open Responses: images", "local")
 async def test_an_image(api: Api, service: Service) -> None:
     content = [
         {"type": "input_text", "text": something("What is this?")},

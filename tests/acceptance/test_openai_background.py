@@ -24,7 +24,7 @@ LONG: dict[str, Any] = {
 }
 
 
-@pytest.mark.supports("background")
+@pytest.mark.supports("openai for Python: background")
 async def test_a_background_response(client: AsyncOpenAI) -> None:
     begun = await client.responses.create(**BRIEF, background=True)
     assert begun.status in ("queued", "in_progress")
@@ -34,7 +34,7 @@ async def test_a_background_response(client: AsyncOpenAI) -> None:
     assert ended.background is True
 
 
-@pytest.mark.supports("background")
+@pytest.mark.supports("openai for Python: background")
 async def test_it_is_continued(client: AsyncOpenAI) -> None:
     begun = await client.responses.create(**BRIEF, background=True)
     ended = await _ended(client, begun.id)
@@ -44,7 +44,7 @@ async def test_it_is_continued(client: AsyncOpenAI) -> None:
     assert second.usage.input_tokens > ended.usage.input_tokens
 
 
-@pytest.mark.supports("a stream resumed while it runs")
+@pytest.mark.supports("openai for Python: a stream resumed while it runs")
 async def test_a_stream_is_left_and_resumed(client: AsyncOpenAI) -> None:
     stream = await client.responses.create(**BRIEF, background=True, stream=True)
     events: list[ResponseStreamEvent] = []
@@ -64,7 +64,7 @@ async def test_a_stream_is_left_and_resumed(client: AsyncOpenAI) -> None:
     assert "".join(deltas) == events[-1].response.output_text
 
 
-@pytest.mark.supports("cancel")
+@pytest.mark.supports("openai for Python: cancel")
 async def test_cancel(client: AsyncOpenAI) -> None:
     begun = await client.responses.create(**LONG, background=True)
     cancelled = await client.responses.cancel(begun.id)
@@ -74,7 +74,7 @@ async def test_cancel(client: AsyncOpenAI) -> None:
     assert (await client.responses.retrieve(begun.id)).status == "cancelled"
 
 
-@pytest.mark.supports("cancel")
+@pytest.mark.supports("openai for Python: cancel")
 async def test_a_stream_that_is_cancelled_ends(client: AsyncOpenAI) -> None:
     stream = await client.responses.create(**LONG, background=True, stream=True)
     events: list[ResponseStreamEvent] = []
@@ -87,7 +87,7 @@ async def test_a_stream_that_is_cancelled_ends(client: AsyncOpenAI) -> None:
     assert last.response.status == "cancelled"
 
 
-@pytest.mark.supports("the sync client in the background")
+@pytest.mark.supports("openai for Python: the sync client")
 async def test_the_sync_client(service: Service) -> None:
     def talk() -> list[int]:
         with OpenAI(base_url=service.base_url, api_key=service.api_key, max_retries=0) as client:
@@ -100,7 +100,7 @@ async def test_the_sync_client(service: Service) -> None:
     assert numbers == list(range(1, len(numbers) + 1))
 
 
-@pytest.mark.supports("WebSocket")
+@pytest.mark.supports("openai for Python: WebSocket")
 async def test_a_web_socket(client: AsyncOpenAI) -> None:
     brief = {name: value for name, value in BRIEF.items() if name != "extra_body"}
     async with client.responses.connect() as connection:

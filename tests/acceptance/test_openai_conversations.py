@@ -18,7 +18,7 @@ PNG = b64decode(
 BRIEF: dict[str, Any] = {"model": MODEL, "temperature": 0, "extra_body": {"cache": False}}
 
 
-@pytest.mark.supports("conversations")
+@pytest.mark.supports("openai for Python: conversations")
 async def test_a_conversation(client: AsyncOpenAI) -> None:
     said: Any = {"type": "message", "role": "user", "content": something("I keep bees.")}
     conversation = await client.conversations.create(items=[said], metadata={"topic": "bees"})
@@ -38,7 +38,7 @@ async def test_a_conversation(client: AsyncOpenAI) -> None:
     assert answers[-1].conversation.id == conversation.id
 
 
-@pytest.mark.supports("conversations: items")
+@pytest.mark.supports("openai for Python: conversation items")
 async def test_items(client: AsyncOpenAI) -> None:
     conversation = await client.conversations.create()
     given: Any = [{"type": "message", "role": "user", "content": f"number {n}"} for n in range(5)]
@@ -54,7 +54,7 @@ async def test_items(client: AsyncOpenAI) -> None:
     assert left == [ids[0], *ids[2:]]
 
 
-@pytest.mark.supports("conversations")
+@pytest.mark.supports("openai for Python: conversations")
 async def test_metadata_and_deletion(client: AsyncOpenAI) -> None:
     conversation = await client.conversations.create(metadata={"topic": "bees"})
     changed = await client.conversations.update(conversation.id, metadata={"topic": "ants"})
@@ -64,7 +64,7 @@ async def test_metadata_and_deletion(client: AsyncOpenAI) -> None:
         await client.conversations.retrieve(conversation.id)
 
 
-@pytest.mark.supports("input_tokens")
+@pytest.mark.supports("openai for Python: input_tokens")
 async def test_input_tokens(client: AsyncOpenAI) -> None:
     first = await client.responses.create(**BRIEF, input="Say hi.")
     alone = await client.responses.input_tokens.count(model=MODEL, input="Say hello.")
@@ -75,7 +75,7 @@ async def test_input_tokens(client: AsyncOpenAI) -> None:
 
 
 @pytest.mark.filterwarnings("ignore:Pydantic serializer")  # it knows no user's message in an output
-@pytest.mark.supports("compact")
+@pytest.mark.supports("openai for Python: compact")
 async def test_compact(client: AsyncOpenAI) -> None:
     talk: Any = [
         {"role": role, "content": f"{text} {n}"}
@@ -89,14 +89,14 @@ async def test_compact(client: AsyncOpenAI) -> None:
     assert (await client.responses.create(**BRIEF, input=following)).output_text
 
 
-@pytest.mark.supports("embeddings")
+@pytest.mark.supports("openai for Python: embeddings")
 async def test_embeddings(client: AsyncOpenAI) -> None:
     """The SDK asks for base64 by itself."""
     made = await client.embeddings.create(model=EMBEDDER, input=["bees", "honey"])
     assert [len(one.embedding) for one in made.data] == [384, 384]
 
 
-@pytest.mark.supports("files")
+@pytest.mark.supports("openai for Python: files")
 async def test_files(client: AsyncOpenAI) -> None:
     file = await client.files.create(file=("dot.png", PNG), purpose="vision")
     assert (await client.files.retrieve(file.id)).filename == "dot.png"
