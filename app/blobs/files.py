@@ -3,10 +3,9 @@
 from collections.abc import AsyncGenerator
 from datetime import timedelta
 
-import stamina
-
 from app.blobs import queries, store
 from app.blobs.types import File, StoredFile, Upload, shown
+from app.db.crossed import again_if_crossed
 from app.db.database import Database
 from app.db.sql import Connection
 from app.errors import NotFound
@@ -16,7 +15,6 @@ from app.web.pages import Page, PageQuery, page
 from app.web.principal import Caller
 
 OK = 200
-ATTEMPTS = 5
 
 
 async def create_file(
@@ -24,13 +22,12 @@ async def create_file(
 ) -> File:
     """Once for a claim. The reply that is kept has the id alone: the file may be deleted."""
 
+    @again_if_crossed
     async def create(keep: Keep) -> Reply:
-        async for attempt in stamina.retry_context(on=store.CROSSED, attempts=ATTEMPTS):
-            with attempt:
-                async with database.tenant(caller.project) as conn:
-                    file_id = await _insert(conn, caller, upload)
-                    reply = OK, {"file": id_text("file", file_id)}
-                    await keep(conn, reply)
+        async with database.tenant(caller.project) as conn:
+            file_id = await _insert(conn, caller, upload)
+            reply = OK, {"file": id_text("file", file_id)}
+            await keep(conn, reply)
         return reply
 
     _, reply = await once(database, claim, caller.user, ttl_seconds, create)
@@ -89,14 +86,13 @@ async def list_files(
     return page([shown(stored[file_id]) for file_id in ids if file_id in stored], paging)
 
 
+@again_if_crossed
 async def delete_file(database: Database, caller: Caller, text: str) -> None:
     """With its bytes, unless a turn shows them or another file has them. Raises NotFound."""
-    async for attempt in stamina.retry_context(on=store.CROSSED, attempts=ATTEMPTS):
-        with attempt:
-            async with database.tenant(caller.project) as conn:
-                found = await _find(conn, caller, text)
-                await queries.delete_file(conn, caller.project, found.file_id)
-                await store.drop_unused(conn, caller.project, found.user_id, [found.sha256])
+    async with database.tenant(caller.project) as conn:
+        found = await _find(conn, caller, text)
+        await queries.delete_file(conn, caller.project, found.file_id)
+        await store.drop_unused(conn, caller.project, found.user_id, [found.sha256])
 
 
 async def _find(conn: Connection, caller: Caller, text: str) -> StoredFile:

@@ -2,7 +2,6 @@
 
 from collections.abc import AsyncGenerator, Sequence
 
-import asyncpg
 import msgspec
 
 from app.blobs import queries
@@ -15,9 +14,6 @@ from app.errors import NotFound
 from app.ids import ProjectId, UserId
 
 RANGE_BYTES = 2**20
-
-CROSSED = (asyncpg.ForeignKeyViolationError, asyncpg.DeadlockDetectedError)
-"""What comes of two that keep and drop the same bytes at once; the next try sees the other."""
 
 
 async def keep(conn: Connection, project: ProjectId, user: UserId, blobs: Sequence[Blob]) -> None:

@@ -5,23 +5,29 @@ from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
 
-import asyncpg
 import msgspec
 import stamina
 
 from app.blobs.store import keep_shown
 from app.blobs.take import NewImages
 from app.conversations import queries
-from app.conversations.contents import Hasher, NewItem, item_type
+from app.conversations.contents import (
+    Hasher,
+    NewItem,
+    content_values,
+    item_type,
+    item_values,
+)
 from app.conversations.context import Context, find_conversation, head_of
 from app.conversations.history import extend_history
 from app.conversations.items import shown_items
 from app.conversations.parts import ConversationParts
 from app.conversations.references import with_references
 from app.conversations.types import StoredItem
+from app.db.crossed import CROSSED
 from app.db.sql import Connection
 from app.engine.types import Item
-from app.errors import NotFound
+from app.errors import NotFound, Unavailable
 from app.ids import PROJECT_ITSELF, ProjectId, TurnId, UserId, new_id
 from app.web.idempotency import Claim, Keep, Reply, once
 from app.web.pages import Page, PageQuery, page
@@ -30,11 +36,14 @@ from app.web.principal import Caller
 OK = 200
 
 
-class HeadMoved(Exception):
+class HeadMoved(Unavailable):
     """Another turn was appended to the conversation meanwhile; nothing of this one is kept."""
 
+    def __init__(self) -> None:
+        super().__init__("Others add to this conversation all the time: it can be tried again.")
 
-TRIED_AGAIN = (HeadMoved, asyncpg.ForeignKeyViolationError, asyncpg.DeadlockDetectedError)
+
+TRIED_AGAIN = (HeadMoved, *CROSSED)
 
 
 class NewTurn(msgspec.Struct, frozen=True):
@@ -145,25 +154,13 @@ def _values(caller: Caller, place: Context, turn: NewTurn, items: list[NewItem])
         "created_at": datetime.now(UTC),
         "outbox_id": new_id() if turn.remember else None,
         "title_job_id": new_id() if answered else None,
-        **_item_values(items),
+        **content_values(item.content for item in items),
+        **item_values(items),
     }
 
 
 def _is_answer(item: Item) -> bool:
     return item_type(item) == "message" and item.get("role") == "assistant"
-
-
-def _item_values(items: list[NewItem]) -> dict[str, Any]:
-    """Contents each once, in order of their hashes: two who insert the same cannot deadlock."""
-    contents = sorted({item.content.hash: item.content.body for item in items}.items())
-    return {
-        "content_hashes": [hash_ for hash_, _ in contents],
-        "content_bodies": [msgspec.Raw(body) for _, body in contents],
-        "item_ids": [item.item_id for item in items],
-        "item_hashes": [item.content.hash for item in items],
-        "item_types": [item.type for item in items],
-        "item_statuses": [item.status for item in items],
-    }
 
 
 async def _reply_of(

@@ -1,5 +1,6 @@
 """What an item says, in the one form that is hashed and stored, and back again."""
 
+from collections.abc import Iterable, Sequence
 from functools import lru_cache
 from hashlib import blake2b
 from typing import Any
@@ -11,6 +12,9 @@ from app.engine.types import Item
 from app.ids import ItemId, ProjectId, UserId, id_text, new_id
 
 HASH_BYTES = 32
+
+ID_DIGITS = 32
+"""Of a UUID, without hyphens."""
 PREFIXES = {
     "message": "msg",
     "function_call": "fc",
@@ -62,6 +66,26 @@ class Hasher:
             stored_status(item),
             self.content(canonical(item)),
         )
+
+
+def content_values(contents: Iterable[Content]) -> dict[str, Any]:
+    """Parameters of a statement that stores them: each once, in order of their hashes, so that two
+    that insert the same cannot deadlock."""
+    unique = sorted({content.hash: content.body for content in contents}.items())
+    return {
+        "content_hashes": [hash_ for hash_, _ in unique],
+        "content_bodies": [msgspec.Raw(body) for _, body in unique],
+    }
+
+
+def item_values(items: Sequence[NewItem]) -> dict[str, Any]:
+    """Parameters of a statement that stores them, without their contents."""
+    return {
+        "item_ids": [item.item_id for item in items],
+        "item_hashes": [item.content.hash for item in items],
+        "item_types": [item.type for item in items],
+        "item_statuses": [item.status for item in items],
+    }
 
 
 @lru_cache(maxsize=10_000)
@@ -133,9 +157,10 @@ def item_id_text(item_id: ItemId, type_: str) -> str:
 
 
 def parse_item_id(text: str) -> ItemId | None:
+    """Whatever it begins with: engines and clients write the types of items differently."""
     _, _, digits = text.rpartition("_")
     try:
-        return ItemId(UUID(hex=digits)) if len(digits) == HASH_BYTES else None
+        return ItemId(UUID(hex=digits)) if len(digits) == ID_DIGITS else None
     except ValueError:
         return None
 

@@ -11,12 +11,21 @@ import stamina
 from app.blobs.store import keep_shown
 from app.blobs.take import NewImages
 from app.cache.types import CachePlan
+from app.conversations.append import HeadMoved
 from app.conversations.compactions import keep_compaction
-from app.conversations.contents import Content, Hasher, NewItem, item_type
+from app.conversations.contents import (
+    Content,
+    Hasher,
+    NewItem,
+    content_values,
+    item_type,
+    item_values,
+)
 from app.conversations.context import Context, head_of
 from app.conversations.history import extend_history
 from app.conversations.thread import forked
 from app.conversations.types import NewCompaction
+from app.db.crossed import CROSSED
 from app.db.database import Database
 from app.db.signals import send
 from app.db.sql import Connection
@@ -40,17 +49,7 @@ OWN_COLUMNS = frozenset(
 """Fields of a response that have a column or are items; the rest is kept as one document."""
 
 
-class HeadMoved(Exception):
-    """Another turn was appended to the conversation meanwhile; nothing of this one is kept."""
-
-
-TRIED_AGAIN = (
-    HeadMoved,
-    Unavailable,
-    asyncpg.ForeignKeyViolationError,
-    asyncpg.DeadlockDetectedError,
-    asyncpg.UniqueViolationError,
-)
+TRIED_AGAIN = (*CROSSED, Unavailable, asyncpg.UniqueViolationError)
 
 
 class LeaseLost(BackstoryError):
@@ -248,8 +247,8 @@ def _values(turn: FinishedTurn) -> dict[str, Any]:
         "outbox_id": new_id() if plan.remember else None,
         "title_job_id": new_id() if _has_answer(turn) else None,
         "asked_model": plan.asked_model,
-        **_content_values(contents),
-        **_item_values(items),
+        **content_values(contents),
+        **item_values(items),
         **_response_values(turn.resource),
         **_request_values(turn),
         **_cache_values(turn),
@@ -275,24 +274,6 @@ def _shared_contents(
         contents.append(content)
         hashes.append(content.hash)
     return hashes[0], hashes[1]
-
-
-def _content_values(contents: list[Content]) -> dict[str, Any]:
-    """Each once, in order of their hashes: two statements that insert the same cannot deadlock."""
-    unique = sorted({content.hash: content.body for content in contents}.items())
-    return {
-        "content_hashes": [hash_ for hash_, _ in unique],
-        "content_bodies": [msgspec.Raw(body) for _, body in unique],
-    }
-
-
-def _item_values(items: list[NewItem]) -> dict[str, Any]:
-    return {
-        "item_ids": [item.item_id for item in items],
-        "item_hashes": [item.content.hash for item in items],
-        "item_types": [item.type for item in items],
-        "item_statuses": [item.status for item in items],
-    }
 
 
 def _response_values(resource: Resource) -> dict[str, Any]:

@@ -1,11 +1,13 @@
 """Items of conversations: added, listed, seen by the next response, whoever adds at once."""
 
 import asyncio
+from pathlib import Path
 
+import msgspec
 import pytest
 from openai import AsyncOpenAI
 
-from tests.support.api import Api, Json, message
+from tests.support.api import Api, Json, message, open_api
 from tests.support.conversations import add, items_of, new_conversation, said
 from tests.support.engine import FakeEngine
 from tests.support.eventually import eventually
@@ -13,7 +15,7 @@ from tests.support.heard import heard_once, something, texts
 from tests.support.images import data_url, image, saying, shown
 from tests.support.memories import recalled, somebody
 from tests.support.rows import tables_of_user
-from tests.support.service import Service
+from tests.support.service import Service, run_service
 
 IMAGES = "message.input_image.image_url"
 
@@ -85,6 +87,27 @@ async def test_of_many_who_add_at_once_none_is_lost(api: Api) -> None:
     for n in range(12):
         place = found.index(f"{n} a")
         assert found[place + 1] == f"{n} b"
+
+
+async def test_who_always_comes_second_is_told_to_come_again(
+    backstory: Service, tmp_path: Path
+) -> None:
+    config = msgspec.structs.replace(
+        backstory.config, data_dir=tmp_path, commit_retry_seconds=0.001
+    )
+    async with run_service(backstory.urls, config) as service, open_api(service) as other:
+        api = other.with_key(backstory.api_key)
+        conversation = await new_conversation(api)
+        path = f"/v1/conversations/{conversation}/items"
+        replies = await asyncio.gather(
+            *(api.send("POST", path, {"items": [message(str(n))]}) for n in range(16))
+        )
+        found = await items_of(api, conversation)
+    refused = [reply for reply in replies if reply.status != 200]
+    assert len(found) == len(replies) - len(refused)
+    assert {(r.status, r.error["code"], r.headers["Retry-After"]) for r in refused} == {
+        (503, "storage_unavailable", "1")
+    }
 
 
 async def test_pages_go_both_ways(api: Api) -> None:
