@@ -6,34 +6,39 @@ vectors, cached answers, logs, replies and waiting work, and what forks of it ke
 by now. docs/decisions/0007-forks-and-erasure.md says how that is known.
 """
 
-import stamina
-
 from app.conversations import turns
 from app.conversations.context import find_conversation
 from app.conversations.types import StoredConversation
+from app.db.crossed import again_if_crossed
 from app.db.database import Database
 from app.db.sql import Connection
 from app.erasure import queries
-from app.erasure.forget_turn import ATTEMPTS, CROSSED
 from app.erasure.spans import forget_turns
 from app.errors import ConversationNotFound
 from app.ids import ProjectId, TurnId, id_text
 from app.jobs.outbox import cancel
+from app.responses.cancel import end_all_of
+from app.responses.parts import Parts
 from app.web.principal import Caller
 
 TURNS_AT_A_TIME = 100
 
 
-async def forget_conversation(database: Database, caller: Caller, text: str) -> None:
-    """All or nothing. Raises ConversationNotFound."""
-    async for attempt in stamina.retry_context(on=CROSSED, attempts=ATTEMPTS, wait_initial=0.05):
-        with attempt:
-            async with database.tenant(caller.project) as conn:
-                found = await find_conversation(conn, caller, text)
-                await _forget(conn, caller.project, found)
+async def forget_conversation(parts: Parts, caller: Caller, text: str) -> None:
+    """All or nothing; what is still being said in it is ended first. Raises
+    ConversationNotFound."""
+    await end_all_of(parts, caller, text)
+    await _forget(parts.database, caller, text)
 
 
-async def _forget(conn: Connection, project: ProjectId, found: StoredConversation) -> None:
+@again_if_crossed
+async def _forget(database: Database, caller: Caller, text: str) -> None:
+    async with database.tenant(caller.project) as conn:
+        found = await find_conversation(conn, caller, text)
+        await _forget_found(conn, caller.project, found)
+
+
+async def _forget_found(conn: Connection, project: ProjectId, found: StoredConversation) -> None:
     """Branches are locked before conversations, as by those who append."""
     conversation_id = found.conversation_id
     if found.head_turn_id is not None:

@@ -4,15 +4,14 @@ Its position stays empty. Its turn and its response stay, without it; the events
 that told it are forgotten too.
 """
 
-import stamina
-
 from app.conversations import turns
+from app.conversations.parts import ConversationParts
 from app.conversations.path import find_item, path_of
 from app.conversations.types import PathItem, Turn
+from app.db.crossed import again_if_crossed
 from app.db.database import Database
 from app.db.sql import Connection
 from app.erasure import queries
-from app.erasure.forget_turn import ATTEMPTS, CROSSED
 from app.erasure.queries import Span
 from app.erasure.spans import forget_contents, forget_said
 from app.ids import ProjectId, ResponseId, new_id
@@ -20,17 +19,23 @@ from app.responses.log import without_output
 from app.web.principal import Caller
 
 
-async def forget_item(database: Database, caller: Caller, conversation: str, text: str) -> None:
+async def forget_item(
+    parts: ConversationParts, caller: Caller, conversation: str, text: str
+) -> None:
     """Raises ConversationNotFound or NotFound."""
-    async for attempt in stamina.retry_context(on=CROSSED, attempts=ATTEMPTS, wait_initial=0.05):
-        with attempt:
-            async with database.tenant(caller.project) as conn:
-                path = await path_of(conn, caller, conversation)
-                item = await find_item(conn, caller.project, path, text)
-                await _forget(conn, caller.project, item)
+    await _forget(parts.database, caller, conversation, text)
+    parts.jobs.wake("title_conversation")
 
 
-async def _forget(conn: Connection, project: ProjectId, item: PathItem) -> None:
+@again_if_crossed
+async def _forget(database: Database, caller: Caller, conversation: str, text: str) -> None:
+    async with database.tenant(caller.project) as conn:
+        path = await path_of(conn, caller, conversation)
+        item = await find_item(conn, caller.project, path, text)
+        await _forget_found(conn, caller.project, item)
+
+
+async def _forget_found(conn: Connection, project: ProjectId, item: PathItem) -> None:
     turn = await turns.get_turn(conn, project, item.turn_id)
     assert turn is not None
     span = Span(item.turn_id, item.branch_id, item.position, item.position + 1, partly=True)

@@ -14,7 +14,6 @@ from app.conversations.types import Conversation, DeletedConversation
 from app.erasure.forget_conversation import forget_conversation
 from app.erasure.forget_item import forget_item
 from app.erasure.forget_turn import forget_response
-from app.responses.cancel import end, end_all_of
 from app.responses.parts import Parts
 from app.responses.types import DeletedResponse
 from app.web.principal import Access, Scope, guarded
@@ -26,10 +25,8 @@ async def delete_response(
     response_id: FromPath[str],
     parts: NamedDependency[Parts],
 ) -> DeletedResponse:
-    """One that still runs is ended first."""
     caller = await parts.users.caller_of(request)
-    await end(parts, caller, response_id)
-    await forget_response(parts.database, caller, response_id)
+    await forget_response(parts, caller, response_id)
     return DeletedResponse(id=response_id)
 
 
@@ -44,9 +41,7 @@ async def delete_completion(
     parts: NamedDependency[Parts],
 ) -> DeletedCompletion:
     caller = await parts.users.caller_of(request)
-    response_id = response_id_text(completion_id)
-    await end(parts, caller, response_id)
-    await forget_response(parts.database, caller, response_id)
+    await forget_response(parts, caller, response_id_text(completion_id))
     return DeletedCompletion(id=completion_id)
 
 
@@ -60,10 +55,8 @@ async def delete_conversation(
     conversation_id: FromPath[str],
     parts: NamedDependency[Parts],
 ) -> DeletedConversation:
-    """What is still being said in it is ended first."""
     caller = await parts.users.caller_of(request)
-    await end_all_of(parts, caller, conversation_id)
-    await forget_conversation(parts.database, caller, conversation_id)
+    await forget_conversation(parts, caller, conversation_id)
     return DeletedConversation(id=conversation_id)
 
 
@@ -79,8 +72,7 @@ async def delete_item(
     conversations: NamedDependency[ConversationParts],
 ) -> Conversation:
     caller = await conversations.users.caller_of(request)
-    await forget_item(conversations.database, caller, conversation_id, item_id)
-    conversations.jobs.wake("title_conversation")
+    await forget_item(conversations, caller, conversation_id, item_id)
     return await get_conversation(conversations, caller, conversation_id)
 
 
