@@ -118,7 +118,7 @@ async def new_turn(
 ) -> NewTurn:
     """What was given, images taken out of it and references resolved. Raises InvalidRequest."""
     images = await parts.images.take(caller, given, "items")
-    items = await with_references(parts.database, caller, images.items)
+    items = await with_references(parts.database, caller, images.items, parts.config.body_bytes_max)
     return NewTurn(items, images, remember)
 
 

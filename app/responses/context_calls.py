@@ -68,7 +68,9 @@ async def compact_context(
 
 async def _seen(parts: Parts, caller: Caller, request: CreateRequest) -> Asked:
     images = await parts.images.take(caller, request.items)
-    request.items = await with_references(parts.database, caller, images.items)
+    request.items = await with_references(
+        parts.database, caller, images.items, parts.config.body_bytes_max
+    )
     context = await named_context(parts, caller, request) or Context(user=caller.owner)
     seen = await opened(parts, caller.project, context, request.items)
     return Asked(seen, engine_request(parts, caller.project, request, seen, images), images)

@@ -73,7 +73,9 @@ async def survey(parts: Parts, call: Call) -> Road:
     """Everything but the cache: settings, context, recall, the engine's request."""
     request = call.request
     images = await parts.images.take(call.caller, request.items)
-    request.items = await with_references(parts.database, call.caller, images.items)
+    request.items = await with_references(
+        parts.database, call.caller, images.items, parts.config.body_bytes_max
+    )
     seen = await opened(parts, call.caller.project, await _context(parts, call), request.items)
     context = seen.context
     owner = None if context.user == PROJECT_ITSELF else context.user

@@ -3,6 +3,7 @@
 import pytest
 
 from tests.support.api import Api, Json, message
+from tests.support.conversations import add, new_conversation
 from tests.support.engine import FakeEngine
 from tests.support.heard import heard_once, something, texts
 
@@ -54,6 +55,19 @@ async def test_an_item_that_is_deleted(api: Api) -> None:
     response = await api.respond(something())
     await api.delete(f"/v1/responses/{response['id']}")
     assert (await api.create([reference(response["output"][0])])).status == 404
+
+
+async def test_a_large_item_cannot_be_named_many_times(api: Api) -> None:
+    conversation = await new_conversation(api)
+    (large,) = await add(api, conversation, message("bee " * 500_000))
+    assert len(await add(api, conversation, *[reference(large)] * 2)) == 2
+    path = f"/v1/conversations/{conversation}/items"
+    for reply in (
+        await api.create([reference(large)] * 9),
+        await api.send("POST", path, {"items": [reference(large)] * 9}),
+        await api.send("POST", "/v1/responses/input_tokens", {"input": [reference(large)] * 9}),
+    ):
+        assert (reply.status, reply.error["code"]) == (413, "request_too_large")
 
 
 async def test_a_reference_without_an_id(api: Api) -> None:
