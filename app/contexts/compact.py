@@ -9,6 +9,8 @@ from app.contexts.shape import INSTRUCTING, loose_parts
 from app.contexts.summarise import Summarising, summarise
 from app.engine.types import Item
 
+_encode = msgspec.json.Encoder(order="deterministic").encode
+
 
 class Plan(msgspec.Struct, frozen=True):
     """What of a context is summarised, and what stands."""
@@ -69,4 +71,7 @@ def _oldest(items: Sequence[Item], weights: Sequence[float], keep_tokens: float)
 
 def _unique(items: list[Item]) -> list[Item]:
     """A client may say the same instructions in every turn."""
-    return [item for place, item in enumerate(items) if item not in items[:place]]
+    unique: dict[bytes, Item] = {}
+    for item in items:
+        unique.setdefault(_encode(item), item)
+    return list(unique.values())

@@ -4,6 +4,7 @@ from typing import Any
 
 import msgspec
 
+from app.conversations.contents import user_message
 from app.engine.types import Item
 
 HEADING = (
@@ -32,12 +33,7 @@ def read_compacted(body: Any) -> Compacted:
 
 
 def summary_message(summary: str) -> Item:
-    text = f"{HEADING}\n<summary>\n{without_tag(summary, 'summary')}\n</summary>"
-    return {
-        "type": "message",
-        "role": "user",
-        "content": [{"type": "input_text", "text": text}],
-    }
+    return user_message(f"{HEADING}\n<summary>\n{without_tag(summary, 'summary')}\n</summary>")
 
 
 def with_recalled(items: list[Item], recalled: list[Item]) -> list[Item]:

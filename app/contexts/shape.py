@@ -18,18 +18,18 @@ Places = list[int]
 
 def loose_parts(items: Sequence[Item]) -> list[Places]:
     """What may be taken away, oldest first; an earlier summary last, since it stands for more."""
-    summaries = [[place] for place, item in enumerate(items) if is_summary(item)]
+    summaries = {place for place, item in enumerate(items) if is_summary(item)}
     said = [
         place
         for place, item in enumerate(items)
-        if item.get("role") not in INSTRUCTING and [place] not in summaries
+        if item.get("role") not in INSTRUCTING and place not in summaries
     ]
     newest = max((place for place in said if _is_users(items[place])), default=-1)
     steps = _joined(items, _steps(items, said))
     old = [step for step in steps if step[-1] < newest]
     late = [step for step in steps if step[0] > newest]
     loose = [step for step in late[:-1] if not _has_open_call(items, step)]
-    return [*_turns(items, old), *loose, *summaries]
+    return [*_turns(items, old), *loose, *([place] for place in sorted(summaries))]
 
 
 def _steps(items: Sequence[Item], places: Places) -> list[Places]:

@@ -9,7 +9,7 @@ import msgspec
 
 from app.contexts.compacted import without_tag
 from app.contexts.weights import weigh_texts
-from app.conversations.contents import item_type
+from app.conversations.contents import item_type, user_message
 from app.engine.failures import too_long_by_event
 from app.engine.types import Engine, EngineRequest, Item
 from app.errors import EngineBroken, EngineError, EngineRefused, EngineTimeout
@@ -29,6 +29,8 @@ SHORTENED_MAX = 4
 FRAME_TOKENS = 300
 """The instructions, and what stands around a piece."""
 CHARS_MIN = 2_000
+
+COUNTED = ("input_tokens", "output_tokens", "cached_tokens", "reasoning_tokens")
 
 
 class Summarising(msgspec.Struct, frozen=True, kw_only=True):
@@ -105,16 +107,9 @@ def _cut(text: str, size: int) -> str:
 async def _ask(how: Summarising, before: str, piece: str) -> tuple[str, dict[str, int]]:
     earlier = f"<summary>\n{without_tag(before, 'summary')}\n</summary>\n\n" if before else ""
     said = f"<transcript>\n{without_tag(piece, 'transcript')}\n</transcript>"
-    text = f"{earlier}{said}\n\nWrite the summary now."
     request = EngineRequest(
         model=how.model,
-        input=[
-            {
-                "type": "message",
-                "role": "user",
-                "content": [{"type": "input_text", "text": text}],
-            }
-        ],
+        input=[user_message(f"{earlier}{said}\n\nWrite the summary now.")],
         instructions=INSTRUCTIONS,
         parameters={"max_output_tokens": how.summary_tokens},
         user=how.user,
@@ -157,9 +152,6 @@ def _said(response: dict[str, Any]) -> str:
         for part in item.get("content") or []
         if isinstance(part, dict) and part.get("type") == "output_text"
     )
-
-
-COUNTED = ("input_tokens", "output_tokens", "cached_tokens", "reasoning_tokens")
 
 
 def _counted(usage: Any) -> dict[str, int]:

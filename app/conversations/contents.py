@@ -177,6 +177,11 @@ def completed_part(part: Any) -> Any:
     return part
 
 
+def user_message(text: str) -> Item:
+    part = {"type": "input_text", "text": text}
+    return {"type": "message", "role": "user", "content": [part]}
+
+
 def message_text(body: Item) -> str:
     """The text of a message's parts, a line each."""
     parts = body.get("content")

@@ -16,7 +16,7 @@ import structlog
 
 from app.config import Config
 from app.conversations import queries
-from app.conversations.contents import message_text
+from app.conversations.contents import message_text, user_message
 from app.conversations.path import Path, path_to_head
 from app.conversations.types import StoredConversation, StoredItem
 from app.db.database import Database
@@ -172,10 +172,9 @@ def _request(opening: Opening, model: str) -> EngineRequest:
     said = [f"User: {_quoted(opening.asked)}"]
     if opening.answered:
         said.append(f"Assistant: {_quoted(opening.answered)}")
-    part = {"type": "input_text", "text": "\n\n".join(said)}
     return EngineRequest(
         model=model,
-        input=[{"type": "message", "role": "user", "content": [part]}],
+        input=[user_message("\n\n".join(said))],
         instructions=INSTRUCTIONS,
         parameters={"max_output_tokens": OUTPUT_TOKENS_MAX},
     )

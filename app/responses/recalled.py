@@ -7,7 +7,7 @@ from uuid import UUID
 import msgspec
 import structlog
 
-from app.conversations.contents import canonical, message_text
+from app.conversations.contents import canonical, message_text, user_message
 from app.conversations.context import Context
 from app.engine.types import Item
 from app.errors import InvalidRequest, Unavailable
@@ -108,7 +108,6 @@ def _quoted(memories: list[Memory], token_budget: int) -> Recollection:
     if not memories:
         return Recollection()
     packed = pack(memories, token_budget)
-    part = {"type": "input_text", "text": f"{HEADING}\n<memories>\n{packed.text}\n</memories>"}
-    item = {"type": "message", "role": "user", "content": [part]}
+    item = user_message(f"{HEADING}\n<memories>\n{packed.text}\n</memories>")
     ids = [parsed for memory in packed.memories if (parsed := parse_id("mem", memory.id))]
     return Recollection([item], ids)

@@ -100,3 +100,8 @@ def test_an_earlier_summary_is_summarised_again() -> None:
     assert plan.instructions == items("d")
     assert plan.kept == items("u a u")
     assert plan_compaction(items("S u a u"), [10] * 4, 1000).summarised == []
+
+
+def test_instructions_that_are_said_again_stand_once() -> None:
+    said = [{"type": "message", "role": "developer", "content": word} for word in "abacb"]
+    assert plan_compaction(said, [1] * 5, 0).instructions == [said[0], said[1], said[3]]
