@@ -86,8 +86,15 @@ def usage_of(resource: Resource) -> dict[str, Any] | None:
     }
 
 
-def shown_logprobs(entries: list[Any]) -> dict[str, Any] | None:
-    return {"content": entries, "refusal": None} if entries else None
+def shown_logprobs(entries: list[Any] | None) -> dict[str, Any] | None:
+    """Chats tell a token's bytes too; where an engine does not, they are not known."""
+    content = [_with_bytes(entry) for entry in entries or []]
+    return {"content": content, "refusal": None} if content else None
+
+
+def _with_bytes(entry: dict[str, Any]) -> dict[str, Any]:
+    alike = [{"bytes": None, **other} for other in entry.get("top_logprobs") or []]
+    return {"bytes": None, **entry, "top_logprobs": alike}
 
 
 def _message(resource: Resource) -> dict[str, Any]:

@@ -106,16 +106,18 @@ def both(*events: Json) -> tuple[list[Json], Json]:
 
 
 def test_text_with_its_logprobs() -> None:
-    entry = {"token": "Hi", "logprob": -0.1, "bytes": [72, 105], "top_logprobs": []}
+    told = {"token": "H", "logprob": -0.1, "bytes": [72], "top_logprobs": []}
+    less: dict[str, Any] = {"token": "i", "logprob": -0.2, "top_logprobs": [{"token": "o", "logprob": -1.5}]}
     chunks, choice = both(
         added(0, text("")),
-        delta("output_text", 0, "Hi", logprobs=[entry]),
-        done(0, text("Hi", logprobs=[entry])),
+        delta("output_text", 0, "Hi", logprobs=[told, less]),
+        done(0, text("Hi", logprobs=[told, less])),
         ended(),
     )
+    whole = {**less, "bytes": None, "top_logprobs": [{**less["top_logprobs"][0], "bytes": None}]}
     assert choices(chunks)[0]["delta"] == {"role": "assistant", "content": "", "refusal": None}
-    assert choices(chunks)[1]["logprobs"] == {"content": [entry], "refusal": None}
-    assert choice["logprobs"] == {"content": [entry], "refusal": None}
+    assert choices(chunks)[1]["logprobs"] == {"content": [told, whole], "refusal": None}
+    assert choice["logprobs"] == {"content": [told, whole], "refusal": None}
     assert choice["finish_reason"] == "stop"
 
 
