@@ -1,7 +1,7 @@
 """Looking at conversations: one by one, and page by page."""
 
 from collections.abc import Mapping, Sequence
-from datetime import UTC, datetime
+from datetime import datetime
 
 from app.conversations import queries
 from app.conversations.context import find_conversation
@@ -57,4 +57,4 @@ def shown(conversation: StoredConversation, names: Mapping[UserId, str]) -> Conv
 
 
 def _seconds(at: datetime) -> int:
-    return int(at.astimezone(UTC).timestamp())
+    return int(at.timestamp())

@@ -10,7 +10,7 @@ from app.conversations import queries
 from app.conversations.contents import shown
 from app.conversations.parts import ConversationParts
 from app.conversations.path import Path, find_item, path_of
-from app.conversations.types import PathItem, StoredItem
+from app.conversations.types import StoredItem
 from app.ids import ProjectId, UserId
 from app.web.pages import Page, PageQuery, page
 from app.web.principal import Caller
@@ -60,7 +60,7 @@ async def _shown(
     parts: ConversationParts,
     caller: Caller,
     path: Path,
-    items: Sequence[StoredItem | PathItem],
+    items: Sequence[StoredItem],
     images: bool,
 ) -> list[dict[str, Any]]:
     owner = path.conversation.user_id
@@ -71,7 +71,7 @@ async def shown_items(
     parts: ConversationParts,
     project: ProjectId,
     owner: UserId,
-    items: Sequence[StoredItem | PathItem],
+    items: Sequence[StoredItem],
     *,
     images: bool,
 ) -> list[dict[str, Any]]:

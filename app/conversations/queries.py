@@ -32,7 +32,6 @@ _insert_compaction = _sql.statement("insert_compaction")
 _delete_compactions = _sql.statement("delete_compactions")
 _list_range_items = _sql.rows("list_range_items", StoredItem)
 _list_known_items = _sql.rows("list_known_items", StoredItem)
-_get_item = _sql.rows("get_item", StoredItem)
 _lock_items = _sql.statement("lock_items")
 _get_history_before = _sql.statement("get_history_before")
 _append_turn = _sql.rows("append_turn", Appended)
@@ -156,12 +155,6 @@ async def list_known_items(
     conn: Connection, project: ProjectId, item_ids: Sequence[ItemId], user_id: UserId | None
 ) -> list[StoredItem]:
     return await _list_known_items.all(conn, project=project, item_ids=item_ids, user_id=user_id)
-
-
-async def get_item(
-    conn: Connection, project: ProjectId, item_id: ItemId, user_id: UserId | None
-) -> StoredItem | None:
-    return await _get_item.one(conn, project=project, item_id=item_id, user_id=user_id)
 
 
 async def lock_items(

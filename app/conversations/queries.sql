@@ -32,17 +32,8 @@ LIMIT 1;
 
 -- name: list_path_items
 -- All items up to a position of a branch, through the branches that it forked from.
-WITH RECURSIVE path AS (
-    SELECT b.branch_id, b.parent_branch_id, b.fork_position, :until::integer AS until
-    FROM branches b
-    WHERE b.project_id = :project AND b.branch_id = :branch_id
-    UNION ALL
-    SELECT b.branch_id, b.parent_branch_id, b.fork_position, path.fork_position
-    FROM path
-    JOIN branches b ON b.project_id = :project AND b.branch_id = path.parent_branch_id
-)
 SELECT i.item_id, i.type, i.status, i.position, c.body
-FROM path
+FROM item_path(:project, :branch_id, :until) AS path
 JOIN items i ON i.project_id = :project AND i.branch_id = path.branch_id
     AND i.position >= path.fork_position AND i.position < path.until
 JOIN contents c ON c.project_id = :project AND c.user_id = i.user_id AND c.hash = i.content_hash
@@ -186,14 +177,6 @@ SELECT i.item_id, i.type, i.status, i.position, c.body
 FROM items i
 JOIN contents c ON c.project_id = :project AND c.user_id = i.user_id AND c.hash = i.content_hash
 WHERE i.project_id = :project AND i.item_id = ANY (:item_ids::uuid[])
-  AND (:user_id::uuid IS NULL OR i.user_id = :user_id);
-
--- name: get_item^
--- One item by its id.
-SELECT i.item_id, i.type, i.status, i.position, c.body
-FROM items i
-JOIN contents c ON c.project_id = :project AND c.user_id = i.user_id AND c.hash = i.content_hash
-WHERE i.project_id = :project AND i.item_id = :item_id
   AND (:user_id::uuid IS NULL OR i.user_id = :user_id);
 
 -- name: lock_items

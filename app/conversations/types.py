@@ -48,14 +48,9 @@ class StoredItem(msgspec.Struct, frozen=True):
     body: Item
 
 
-class PathItem(msgspec.Struct, frozen=True):
+class PathItem(StoredItem, frozen=True):
     """An item found on a path, and where it lies."""
 
-    item_id: ItemId
-    type: str
-    status: str
-    position: int
-    body: Item
     branch_id: BranchId
     turn_id: TurnId
 

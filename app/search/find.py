@@ -18,7 +18,6 @@ from app.errors import InvalidRequest
 from app.ids import (
     ConversationId,
     ItemId,
-    MemoryId,
     ProjectId,
     id_text,
     parse_id,
@@ -143,11 +142,10 @@ async def _placed(
 
 def _item_of(one: Recalled) -> ItemId | None:
     """The item that a memory of a message is of: it has the same UUID."""
-    for source in one.memory.sources:
-        parsed = parse_id("mem", one.memory.id)
-        if source.type == "item" and parsed:
-            return ItemId(MemoryId(parsed))
-    return None
+    if all(source.type != "item" for source in one.memory.sources):
+        return None
+    parsed = parse_id("mem", one.memory.id)
+    return ItemId(parsed) if parsed else None
 
 
 async def _shown(
