@@ -11,13 +11,14 @@ import pytest
 from openai import AsyncOpenAI
 
 from app.config import Config
+from app.web.principal import Scope
 from tests.support.api import MODEL, Api, Json, text_of
 from tests.support.engine import FakeEngine
 from tests.support.eventually import eventually
 from tests.support.heard import heard, heard_once, something, texts
 from tests.support.images import data_url, image, saying, shown
 from tests.support.postgres_fixtures import DatabaseUrls
-from tests.support.rows import tables_with
+from tests.support.rows import new_key, tables_with
 from tests.support.service import Service, run_service
 
 
@@ -185,6 +186,13 @@ async def test_a_wrong_key_is_told_why(backstory: Service) -> None:
         event = await socket.event()
         assert (event["status"], event["error"]["type"]) == (401, "invalid_request_error")
         assert (await socket.bare.receive()).type is aiohttp.WSMsgType.CLOSE
+
+
+async def test_a_key_needs_its_scope(backstory: Service) -> None:
+    key = await new_key(backstory, Scope.MEMORY_READ.value)
+    async with connected(backstory, Authorization=f"Bearer {key}") as socket:
+        event = await socket.event()
+        assert (event["status"], event["error"]["code"]) == (403, "insufficient_permissions")
 
 
 async def test_it_speaks_for_the_user_in_its_header(backstory: Service, api: Api) -> None:

@@ -271,9 +271,8 @@ async def test_a_rest_is_logged_once(house: House) -> None:
     with capture_logs() as logs:
         async with working(house, handle, jobs_max=1, batches_max=2):
             await eventually(both_released)
-    assert [(log["event"], log["why"]) for log in logs] == [
-        ("jobs.released", "The embedder is loading.")
-    ]
+    said = [log["event"] for log in logs if log.get("why") == "The embedder is loading."]
+    assert said == ["jobs.released"]
 
 
 async def test_a_statement_that_always_takes_too_long_is_given_up(house: House) -> None:

@@ -107,7 +107,11 @@ def both(*events: Json) -> tuple[list[Json], Json]:
 
 def test_text_with_its_logprobs() -> None:
     told = {"token": "H", "logprob": -0.1, "bytes": [72], "top_logprobs": []}
-    less: dict[str, Any] = {"token": "i", "logprob": -0.2, "top_logprobs": [{"token": "o", "logprob": -1.5}]}
+    less: dict[str, Any] = {
+        "token": "i",
+        "logprob": -0.2,
+        "top_logprobs": [{"token": "o", "logprob": -1.5}],
+    }
     chunks, choice = both(
         added(0, text("")),
         delta("output_text", 0, "Hi", logprobs=[told, less]),
