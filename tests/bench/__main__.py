@@ -23,7 +23,10 @@ from tests.bench.options import Options  # noqa: E402
 from tests.bench.report import Findings, Report  # noqa: E402
 from tests.bench.world import World, open_world  # noqa: E402
 
-BENCHES = ("added_time", "streaming", "slow_streams", "exact_hit", "remember", "recall", "evidence")
+BENCHES = (
+    *("added_time", "streaming", "slow_streams", "exact_hit"),
+    *("remember", "recall", "storage", "evidence"),
+)
 Bench = Callable[[World, Options, Progress], Coroutine[Any, Any, Findings]]
 
 
