@@ -33,7 +33,7 @@ class Opened(msgspec.Struct, frozen=True):
 
 
 async def opened(parts: Parts, project: ProjectId, context: Context, items: list[Item]) -> Opened:
-    """Raises InvalidRequest where a new compaction item is not ours."""
+    """Raises InvalidRequest where the latest compaction item that is new is not ours."""
     if any(item_type(item) == COMPACTION for item in items):
         return await _open_new(parts, project, context, items)
     if not any(item.type in (COMPACTION, COMPACTED) for item in context.items):
@@ -44,14 +44,12 @@ async def opened(parts: Parts, project: ProjectId, context: Context, items: list
 async def _open_new(
     parts: Parts, project: ProjectId, context: Context, items: list[Item]
 ) -> Opened:
-    """The latest stands for all before it, what is stored too."""
-    place, sealed = 0, Sealed()
-    for number, item in enumerate(items):
-        if item_type(item) == COMPACTION:
-            found = parts.seals.open(item, project, context.user)
-            if found is None:
-                raise not_ours(f"input[{number}]")
-            place, sealed = number, found
+    """The latest stands for all before it, what is stored too: no other is opened, since a small
+    one may hold very much."""
+    place = max(n for n, item in enumerate(items) if item_type(item) == COMPACTION)
+    sealed = parts.seals.open(items[place], project, context.user)
+    if sealed is None:
+        raise not_ours(f"input[{place}]")
     compacted = sealed.compacted
     if sealed.stored:
         known = await _find(parts, project, context, [sealed.stored])

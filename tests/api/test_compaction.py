@@ -236,6 +236,8 @@ async def test_a_forged_or_foreign_item_is_refused(talker: Api) -> None:
     new = {"role": "user", "content": "go on"}
     assert (await talker.as_user("owner-of-items").create([item, new])).status == 200
     damaged = item | {"encrypted_content": item["encrypted_content"][:-8] + "AAAAAAA="}
+    passed_by = {"type": "compaction", "encrypted_content": "stands for nothing now"}
+    assert (await talker.as_user("owner-of-items").create([passed_by, item, new])).status == 200
     for speaker, sent in (
         (talker.as_user("somebody-else"), item),
         (talker, item),
