@@ -18,7 +18,7 @@ from app.conversations.parts import ConversationParts
 from app.conversations.path import Path, find_item, path_of
 from app.conversations.types import Conversation, ForkConversation, PathItem, Turn
 from app.db.sql import Connection
-from app.ids import BranchId, ConversationId, ProjectId, TurnId, created_at, id_text, new_id
+from app.ids import BranchId, ConversationId, ProjectId, TurnId, UserId, created_at, id_text, new_id
 from app.jobs.outbox import enqueue
 from app.web.idempotency import Claim, Keep, Reply, once
 from app.web.principal import Caller
@@ -112,7 +112,16 @@ async def _insert(
             conn, caller.project, conversation_id, owner, created_at=made_at, **told
         )
         return
-    values = {
+    values = _values(caller, conversation_id, owner, place)
+    await queries.insert_fork(conn, values | told)
+    if asked.title is None:
+        await enqueue(conn, caller.project, "title_conversation", owner, conversation_id, {})
+
+
+def _values(
+    caller: Caller, conversation_id: ConversationId, owner: UserId, place: Place
+) -> dict[str, Any]:
+    return {
         "project": caller.project,
         "user_id": owner,
         "conversation_id": conversation_id,
@@ -123,6 +132,3 @@ async def _insert(
         "history_hash": place.history_hash,
         "created_at": datetime.now(UTC),
     }
-    await queries.insert_fork(conn, values | told)
-    if asked.title is None:
-        await enqueue(conn, caller.project, "title_conversation", owner, conversation_id, {})
