@@ -42,8 +42,9 @@ class Leased:
         """It may have a row: the database can go away at the wrong moment."""
         self.visible = False
         self.closed = False
-        self.frames = 0
-        self.segments = 0
+        self._segments = 0
+        self._written = self._until = 0
+        """Frames: those that are written, and those with the segment that is being written."""
 
     @property
     def project(self) -> ProjectId:
@@ -59,10 +60,18 @@ class Leased:
         )
 
     def next_segment(self) -> NewSegment | None:
-        frames = self.run.log.entries[self.frames :]
+        """The same again where the answer to its writing was lost: some have read it already."""
+        if self._until == self._written:
+            self._until = len(self.run.log.entries)
+        frames = self.run.log.entries[self._written : self._until]
         if not frames:
             return None
-        return NewSegment(self.plan.response_id, self.segments, pack(frames))
+        return NewSegment(self.plan.response_id, self._segments, pack(frames))
+
+    def segment_written(self) -> None:
+        if self._until > self._written:
+            self._segments += 1
+            self._written = self._until
 
 
 class Leases:
@@ -77,12 +86,17 @@ class Leases:
         self._writing = asyncio.Lock()
 
     async def open(self, run: Run, plan: TurnPlan, claim: Claim | None) -> None:
-        """Durable when this returns, as the answer to its idempotency key too."""
+        """Durable when this returns, as the answer to its idempotency key too. Where it raises it
+        may be durable all the same: then it is ended like what a dead worker left."""
         leased = Leased(run, plan)
-        async with self._database.tenant(leased.project) as conn:
-            await self._insert(conn, leased.project, [leased])
-            if claim:
-                await queries.answer_claim(conn, claim, plan.response_id)
+        try:
+            async with self._database.tenant(leased.project) as conn:
+                await self._insert(conn, leased.project, [leased])
+                if claim:
+                    await queries.answer_claim(conn, claim, plan.response_id)
+        except BaseException:
+            self._abandoned[plan.response_id] = leased.project
+            raise
         leased.tried = leased.visible = True
         self._leased[plan.response_id] = leased
 
@@ -107,24 +121,16 @@ class Leases:
             self._abandoned[response_id] = leased.project
 
     async def write_forever(self) -> None:
-        while True:
-            await asyncio.sleep(self._every_seconds)
-            try:
-                await self._write_all()
-            except Unavailable:
-                log.warning("leases.not_written", why="The database is away.")
-            except Exception:
-                log.exception("leases.not_written")
-
-    async def hear_forever(self) -> None:
         """A request to cancel is heard at once where signals are, else at the next writing."""
         async with self._signals.about(self.worker_id) as changed:
             while True:
-                await wait(changed, seconds=60)
+                await wait(changed, self._every_seconds)
                 try:
                     await self._write_all()
                 except Unavailable:
-                    continue
+                    log.warning("leases.not_written", why="The database is away.")
+                except Exception:
+                    log.exception("leases.not_written")
 
     async def _write_all(self) -> None:
         async with self._writing:
@@ -150,24 +156,19 @@ class Leases:
         ]
 
     async def _write(self, project: ProjectId, leased: list[Leased]) -> None:
-        frames = {one.plan.response_id: len(one.run.log.entries) for one in leased}
         segments = [segment for one in leased if (segment := one.next_segment())]
         async with self._database.tenant(project) as conn:
-            await self._open_new(conn, project, leased)
-            kept = await queries.list_leases(conn, project, self.worker_id, list(frames))
+            if new := [one for one in leased if not one.visible]:
+                await self._insert(conn, project, new)
+            ids = [one.plan.response_id for one in leased]
+            kept = await queries.list_leases(conn, project, self.worker_id, ids)
             ours = {lease.response_id for lease in kept}
             segments = [segment for segment in segments if segment.response_id in ours]
             await self._write_segments(conn, project, segments)
         for one in leased:
             one.visible = True
-        for segment in segments:
-            self._count(segment, frames[segment.response_id])
-        self._end({lease.response_id for lease in kept if lease.cancelled} | (frames.keys() - ours))
-
-    async def _open_new(self, conn: Connection, project: ProjectId, leased: list[Leased]) -> None:
-        new = [one for one in leased if not one.visible]
-        if new:
-            await self._insert(conn, project, new)
+            one.segment_written()
+        self._end({lease.response_id for lease in kept if lease.cancelled} | (set(ids) - ours))
 
     async def _insert(self, conn: Connection, project: ProjectId, new: list[Leased]) -> None:
         """With the images that they bring: a worker that takes one over has only the rows."""
@@ -184,10 +185,6 @@ class Leases:
         await queries.insert_segments(conn, project, self.worker_id, segments)
         for segment in segments:
             await send(conn, segment.response_id)
-
-    def _count(self, segment: NewSegment, frames: int) -> None:
-        if one := self._leased.get(segment.response_id):
-            one.segments, one.frames = segment.number + 1, frames
 
     def _end(self, response_ids: set[ResponseId]) -> None:
         """Those that are to be cancelled, and those that another worker has taken over."""
@@ -206,13 +203,9 @@ async def open_leases(
     database: Database, signals: Signals, config: Config
 ) -> AsyncIterator[Leases]:
     leases = Leases(database, signals, config)
-    tasks = [
-        asyncio.create_task(leases.write_forever()),
-        asyncio.create_task(leases.hear_forever()),
-    ]
+    task = asyncio.create_task(leases.write_forever())
     try:
         yield leases
     finally:
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)

@@ -155,7 +155,7 @@ FROM unnest(:response_ids::uuid[], :user_ids::uuid[], :resources::json[], :plans
 ON CONFLICT DO NOTHING;
 
 -- name: insert_segments!
--- The next events of running responses that are still this worker's; again, and more of them,
+-- The next events of running responses that are still this worker's; they may be there already,
 -- where the answer to the first try was lost.
 INSERT INTO event_segments (project_id, response_id, number, user_id, events)
 SELECT :project, given.response_id, given.number, r.user_id, given.events
@@ -163,7 +163,7 @@ FROM unnest(:response_ids::uuid[], :numbers::integer[], :segments::bytea[])
     AS given (response_id, number, events)
 JOIN running_responses r ON r.project_id = :project AND r.response_id = given.response_id
 WHERE r.worker_id = :worker_id
-ON CONFLICT (project_id, response_id, number) DO UPDATE SET events = excluded.events;
+ON CONFLICT (project_id, response_id, number) DO NOTHING;
 
 -- name: list_leases
 -- Which of these responses this worker still has, and whether their end is asked for.
