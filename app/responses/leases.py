@@ -139,7 +139,16 @@ class Leases:
             for one in due:  # before anything is waited for: who closes one now waits for us
                 one.tried = True
             for project, leased in _by_project(due):
-                await self._write(project, leased)
+                await self._try_to_write(project, leased)
+
+    async def _try_to_write(self, project: ProjectId, leased: list[Leased]) -> None:
+        """One project's trouble holds up no other."""
+        try:
+            await self._write(project, leased)
+        except Unavailable:
+            raise
+        except Exception:
+            log.exception("leases.not_written", project=str(project))
 
     async def _let_go(self) -> None:
         for response_id, project in list(self._abandoned.items()):

@@ -58,7 +58,7 @@ class Conversing:
         left: Left,
     ) -> None:
         self._parts = parts
-        self._principal = principal
+        self.principal = principal
         self._headers = headers
         self._send = send
         self._left = left
@@ -97,7 +97,7 @@ class Conversing:
     async def _call(self, message: bytes, record: RequestRecord) -> Call:
         request = self._read(message)
         user = named_user(request.fields.user, self._headers.get(USER_HEADER))
-        caller = await self._parts.users.caller(self._principal, user)
+        caller = await self._parts.users.caller(self.principal, user)
         record.user_id = caller.owner
         return Call(
             caller=caller,
@@ -158,8 +158,14 @@ class Conversing:
             return
         outputs = [canonical(output.item) for output in answer.run.completer.output_items()]
         items = [*given, *outputs]
-        if len(items) <= self._parts.config.context_items_max:
+        if self._fits(items):
             self._last = _Remembered(resource["id"], items)
+
+    def _fits(self, items: list[Item]) -> bool:
+        config = self._parts.config
+        if len(items) > config.context_items_max:
+            return False
+        return len(msgspec.json.encode(items)) <= config.body_bytes_max
 
     async def _refuse(self, error: BackstoryError, record: RequestRecord) -> None:
         """What failed is not continued: a client begins again with all that it has."""
@@ -172,11 +178,11 @@ class Conversing:
     def _new_record(self) -> RequestRecord:
         request_id = RequestId(new_id())
         return RequestRecord(
-            project_id=self._principal.project,
+            project_id=self.principal.project,
             created_at=created_at(request_id),
             request_id=request_id,
             user_id=PROJECT_ITSELF,
-            key_id=self._principal.key,
+            key_id=self.principal.key,
             endpoint="WS /v1/responses",
             stream=True,
         )

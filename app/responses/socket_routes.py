@@ -13,9 +13,10 @@ from app.errors import BackstoryError, InvalidRequest, TooLarge
 from app.responses.parts import Parts
 from app.responses.socket import Conversing
 from app.web.errors import socket_error
+from app.web.front import let_in
 from app.web.principal import Access, Scope, guarded
 
-WAITING_MAX = 16
+WAITING_MAX = 4
 """Messages that may wait while a response is made."""
 TOO_LARGE, GOING_AWAY, POLICY = 1009, 1001, 1008
 
@@ -65,6 +66,8 @@ class Connection:
         while (message := await self._next(ends)) is not None:
             if len(message) > self._bytes_max:
                 return TOO_LARGE, TooLarge("The message is larger than allowed.")
+            if refused := await self._refusal():
+                return POLICY, refused
             await self._unless_left(message)
         if self._left.is_set() or self._stopping.is_set():
             return GOING_AWAY, None
@@ -72,6 +75,15 @@ class Connection:
         return POLICY, ConnectionLimitReached(
             f"A connection lasts {minutes} minutes at most: open another one to go on."
         )
+
+    async def _refusal(self) -> BackstoryError | None:
+        """A key that is revoked meanwhile, or has run out, opens nothing more."""
+        try:
+            await let_in(self._socket.scope)
+        except BackstoryError as error:
+            return error
+        self._conversing.principal = self._socket.auth
+        return None
 
     async def _next(self, ends: float) -> bytes | None:
         """None where the client left, the service stops, or the connection's time is over."""
@@ -91,17 +103,20 @@ class Connection:
     async def _unless_left(self, message: bytes) -> None:
         answering = asyncio.create_task(self._conversing.answer(message))
         leaving = asyncio.create_task(self._left.wait())
-        await asyncio.wait({answering, leaving}, return_when=asyncio.FIRST_COMPLETED)
-        leaving.cancel()
-        answering.cancel()  # nothing, where it is done
+        try:
+            await asyncio.wait({answering, leaving}, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            leaving.cancel()
+            answering.cancel()  # nothing, where it is done
         with suppress(asyncio.CancelledError, WebSocketDisconnect):
             await answering
 
     async def _take_in(self) -> None:
         try:
             while True:
-                message = await self._socket.receive_data(mode="text")
-                await self._messages.put(message.encode() if isinstance(message, str) else message)
+                text = await self._socket.receive_data(mode="text")
+                message = text.encode() if isinstance(text, str) else text
+                await self._messages.put(message[: self._bytes_max + 1])
         except (WebSocketDisconnect, RuntimeError):
             self._left.set()
 

@@ -33,7 +33,7 @@ class FrontDoor(ASGIMiddleware):
     async def handle(self, scope: Scope, receive: Receive, send: Send, next_app: ASGIApp) -> None:
         visit(scope)
         try:
-            await _let_in(scope)
+            await let_in(scope)
         except BackstoryError as error:
             if scope["type"] == ScopeType.HTTP:
                 await _read_away(receive)
@@ -43,7 +43,8 @@ class FrontDoor(ASGIMiddleware):
         await next_app(scope, receive, send)
 
 
-async def _let_in(scope: Scope) -> None:
+async def let_in(scope: Scope) -> None:
+    """Sets scope["auth"]. Raises what keeps a request out; for connections, now and again."""
     _check_size(scope)
     _check_query(scope)
     opt = scope["route_handler"].opt

@@ -18,7 +18,7 @@ from tests.support.eventually import eventually
 from tests.support.heard import heard, heard_once, something, texts
 from tests.support.images import data_url, image, saying, shown
 from tests.support.postgres_fixtures import DatabaseUrls
-from tests.support.rows import new_key, tables_with
+from tests.support.rows import count, new_key, tables_with
 from tests.support.service import Service, run_service
 
 
@@ -193,6 +193,21 @@ async def test_a_key_needs_its_scope(backstory: Service) -> None:
     async with connected(backstory, Authorization=f"Bearer {key}") as socket:
         event = await socket.event()
         assert (event["status"], event["error"]["code"]) == (403, "insufficient_permissions")
+
+
+async def test_a_key_that_is_revoked_opens_nothing_more(
+    backstory: Service, shared_database: DatabaseUrls
+) -> None:
+    config: Config = msgspec.structs.replace(backstory.config, principal_ttl_seconds=0.01)
+    async with run_service(shared_database, config) as service:
+        key = await new_key(service, Scope.ENGINE.value)
+        async with connected(service, Authorization=f"Bearer {key}") as socket:
+            assert ends((await socket.ask("hello"))[-1])
+            sql = "UPDATE api_keys SET revoked_at = now() WHERE strpos($1, prefix) > 0"
+            await count(service, f"WITH revoked AS ({sql} RETURNING 1) SELECT 1 FROM revoked", key)
+            (event,) = await socket.ask("hello")
+            assert (event["status"], event["error"]["type"]) == (401, "invalid_request_error")
+            assert (await socket.bare.receive()).type is aiohttp.WSMsgType.CLOSE
 
 
 async def test_it_speaks_for_the_user_in_its_header(backstory: Service, api: Api) -> None:
