@@ -129,7 +129,7 @@ async def append(
     transaction."""
     hasher = Hasher(parts.contents_key, caller.project, place.user)
     items = [hasher.item(item) for item in turn.items]
-    history = extend_history(place.history_hash or hasher.beginning(None), items)
+    history = extend_history(place.history_hash, items)
     values = _values(caller, place, turn, items) | {"history_hash": history}
     appended = await queries.append_turn(conn, values)
     if not appended.moved:

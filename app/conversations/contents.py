@@ -12,6 +12,9 @@ from app.engine.types import Item
 from app.ids import ItemId, ProjectId, UserId, id_text, new_id
 
 HASH_BYTES = 32
+UNKNOWN_HISTORY = bytes(HASH_BYTES)
+"""Where the history of a conversation begins that goes on only where it is named: who keeps its
+items by themselves (as openai-agents' sessions do) sends them too, and must not add them twice."""
 
 ID_DIGITS = 32
 """Of a UUID, without hyphens."""

@@ -6,6 +6,7 @@ import msgspec
 
 from app.conversations import queries
 from app.conversations.compactions import list_context
+from app.conversations.contents import UNKNOWN_HISTORY
 from app.conversations.types import StoredConversation, StoredItem, Turn
 from app.db.sql import Connection
 from app.engine.types import Item
@@ -31,8 +32,7 @@ class Context(msgspec.Struct, frozen=True, kw_only=True):
     conversation: ConversationId | None = None
     branch: BranchId | None = None
     position: int = 0
-    history_hash: bytes | None = None
-    """None where nothing was said yet: a history of its own begins."""
+    history_hash: bytes = UNKNOWN_HISTORY
     items: list[StoredItem] = []
     resent: int | None = None
     """Of a client that keeps no state: how many items of its input were known before."""

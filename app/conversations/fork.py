@@ -12,7 +12,7 @@ import msgspec
 
 from app.conversations import queries
 from app.conversations.browse import get_conversation
-from app.conversations.contents import Hasher
+from app.conversations.contents import UNKNOWN_HISTORY, Hasher
 from app.conversations.history import extend_history
 from app.conversations.parts import ConversationParts
 from app.conversations.path import Path, find_item, path_of
@@ -93,7 +93,7 @@ async def _history_within(
         conn, project, turn.branch_id, from_position=turn.start_position, until=until
     )
     said = [hasher.item(item.body) for item in items]
-    return extend_history(before or hasher.beginning(None), said)
+    return extend_history(before or UNKNOWN_HISTORY, said)
 
 
 async def _insert(

@@ -238,7 +238,7 @@ def _values(turn: FinishedTurn) -> dict[str, Any]:
         "start_position": context.position,
         "output_position": context.position + len(plan.inputs),
         "end_position": context.position + len(items),
-        "history_hash": extend_history(context.history_hash or turn.hasher.beginning(None), items),
+        "history_hash": extend_history(context.history_hash, items),
         "instructions_hash": instructions,
         "tools_hash": tools,
         "log_id": turn.replayed or plan.response_id,

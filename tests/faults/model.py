@@ -51,6 +51,10 @@ class Turn:
         said = self.said() if self.resent else [said for said in self.said() if said.turn is self]
         return [one.text for one in said if (one.turn, one.place) != (self, len(self.texts) - 1)]
 
+    def named(self) -> bool:
+        """It is of a conversation that was made by name, and goes on only where that is named."""
+        return self.path()[0][0].conversation is not None
+
     def whole(self) -> bool:
         return not any(turn.deleted or turn.gone for turn, _ in self.path())
 

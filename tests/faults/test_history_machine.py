@@ -56,7 +56,6 @@ class Histories(RuleBasedStateMachine):
     def __init__(self) -> None:
         super().__init__()
         self.restarts = 0
-        self.stored: list[Turn] = []
 
     @rule(target=turns, user=USERS, store=st.booleans())
     def create(self, user: str | None, store: bool) -> Any:
@@ -77,13 +76,15 @@ class Histories(RuleBasedStateMachine):
         """A client without state sends all that was said, and is known by it."""
         if not turn.whole():
             return multiple()
-        return self._respond(turn.owner, Turn(turn.owner, self._known(turn), resent=True))
+        again = Turn(turn.owner, None if turn.named() else turn, resent=True)
+        return self._respond(turn.owner, again, resent=turn.history())
 
     @rule(target=conversations, user=USERS, roles=ROLES)
     def open_conversation(self, user: str | None, roles: list[str]) -> Conversation:
         lines = [f"{role}: {something()}" for role in roles]
         reply = self.service.send(user, "POST", "/v1/conversations", {"items": _messages(lines)})
-        return self._opened(reply, Turn(user, texts=lines))
+        assert reply.status == 200, reply.raw
+        return Conversation(reply.body["id"], Turn(user, texts=lines))
 
     @rule(target=turns, user=USERS, conversation=conversations)
     def speak(self, user: str | None, conversation: Conversation) -> Any:
@@ -102,7 +103,7 @@ class Histories(RuleBasedStateMachine):
             assert reply.status == 404
             return
         assert texts(reply.body["data"]) == lines
-        self._stored(Turn(head.owner, head, texts=lines))
+        Turn(head.owner, head, texts=lines).stored()
 
     @rule(target=conversations, conversation=conversations, drawn=st.integers(0, 20))
     def fork_conversation(self, conversation: Conversation, drawn: int) -> Any:
@@ -116,7 +117,7 @@ class Histories(RuleBasedStateMachine):
         reply = self.service.send(None, "POST", f"/v1/conversations/{conversation.id}/fork", body)
         assert head.parent
         head.parent.children.append(head)
-        return self._opened(reply, head)
+        return Conversation(reply.body["id"], head)
 
     @rule(user=USERS, conversation=conversations, drawn=st.integers(0, 20))
     def delete_item(self, user: str | None, conversation: Conversation, drawn: int) -> None:
@@ -150,7 +151,9 @@ class Histories(RuleBasedStateMachine):
         if turn.deleted or not turn.reached_by(user):
             assert (reply.status, items.status) == (404, 404)
             return
-        assert texts(reply.body["output"]) == [turn.texts[-1]] * (1 not in turn.gone)
+        assert texts(reply.body["output"]) == [turn.texts[-1]] * (
+            len(turn.texts) - 1 not in turn.gone
+        )
         assert texts(items.body["data"]) == turn.input()
 
     @rule(conversation=conversations)
@@ -164,21 +167,28 @@ class Histories(RuleBasedStateMachine):
         self.service.restart()
 
     def _respond(
-        self, user: str | None, turn: Turn, fields: Json | None = None, *, store: bool = True
+        self,
+        user: str | None,
+        turn: Turn,
+        fields: Json | None = None,
+        *,
+        store: bool = True,
+        resent: Sequence[str] = (),
     ) -> Any:
         """A turn that may be continued, or none where it is not stored."""
         said = something()
-        before = turn.history()
-        resent = before if turn.resent else []
         reply = self._create(user, said, {**(fields or {}), "store": store}, resent)
         assert reply.status == 200, reply.raw
-        turn.texts = [f"user: {said}", f"assistant: {text_of(reply.body)}"]
-        assert texts(self.engine.last.body["input"]) == [*before, turn.texts[0]]
+        new = [] if turn.parent else resent  # what is not known is new, and stored
+        before = [*turn.history(), *new]
+        turn.texts = [*new, f"user: {said}", f"assistant: {text_of(reply.body)}"]
+        assert texts(self.engine.last.body["input"]) == [*before, f"user: {said}"]
         turn.id = reply.body["id"]
         if not store:
             assert self.service.send(user, "GET", f"/v1/responses/{turn.id}").status == 404
             return multiple()
-        return self._stored(turn)
+        turn.stored()
+        return turn
 
     def _create(
         self, user: str | None, said: str, fields: Json, resent: Sequence[str] = ()
@@ -197,25 +207,6 @@ class Histories(RuleBasedStateMachine):
         said = conversation.head.said()
         assert texts(reply.body["data"]) == [one.text for one in said]
         return reply.body["data"], said
-
-    def _opened(self, reply: Reply, head: Turn) -> Conversation:
-        assert reply.status == 200, reply.raw
-        self.stored.append(head)
-        return Conversation(reply.body["id"], head)
-
-    def _stored(self, turn: Turn) -> Turn:
-        turn.stored()
-        self.stored.append(turn)
-        return turn
-
-    def _known(self, turn: Turn) -> Turn:
-        """Of turns with the same history: a conversation's head, the newest."""
-        alike = [
-            one
-            for one in self.stored
-            if one.owner == turn.owner and one.whole() and one.history() == turn.history()
-        ]
-        return max(alike, key=lambda one: (one.heads_conversation(), self.stored.index(one)))
 
 
 def _messages(lines: Sequence[str]) -> list[Json]:
