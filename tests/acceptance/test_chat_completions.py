@@ -107,7 +107,7 @@ async def test_parse(client: AsyncOpenAI, service: Service, local_backstory: Ser
     completion = await client.chat.completions.parse(
         model=MODEL,
         temperature=0,
-        messages=said(told + something("Say one word.")),
+        messages=[{"role": "user", "content": told + "The capital of France?"}],
         response_format=Answer,
     )
     assert completion.choices[0].message.parsed

@@ -68,8 +68,9 @@ async def test_streaming(api: Api) -> None:
 @pytest.mark.parametrize("role", ["system", "developer"])
 async def test_a_prompt_of_the_system(api: Api, role: str) -> None:
     prompt = said("You are a pirate.", role)
-    body = await api.respond([prompt, said(something("Say hello."))], **asked())
-    assert body["status"] == "completed"
+    greeting = said(something("Say hello."))
+    body = await api.respond([prompt, greeting], **asked(max_output_tokens=32))
+    assert body["status"] in ("completed", "incomplete")
     assert text_of(body)
 
 
