@@ -199,4 +199,4 @@ def _convert(values: dict[str, object]) -> Config:
             converted[name] = msgspec.convert(value, hints[name], strict=False)
         except msgspec.ValidationError as error:
             raise StartError(f"BACKSTORY_{name.upper()} is wrong: {error}.") from None
-    return Config(**converted)  # type: ignore[arg-type]
+    return Config(**converted)  # type: ignore[arg-type]  # each was converted to its field's type

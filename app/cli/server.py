@@ -34,7 +34,7 @@ def serve_workers(config: Config, address: str, port: int, once_started: Callabl
         nonlocal told_to_stop
         told_to_stop = True
         _tell_workers()
-        server.signal_handler_interrupt()  # type: ignore[no-untyped-call]
+        server.signal_handler_interrupt()  # type: ignore[no-untyped-call]  # granian leaves it untyped
 
     def started() -> None:
         # Granian has set its own handlers by now.

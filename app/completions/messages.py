@@ -28,6 +28,7 @@ def split_instructions(messages: Sequence[Message]) -> tuple[str | None, Sequenc
         count += 1
     if count in (0, len(messages)):
         return None, messages
+    # The loop has seen that all of these are instructions; their type does not say so.
     said = [_text(message.content) for message in messages[:count]]  # type: ignore[arg-type]
     return "\n\n".join(said), messages[count:]
 
