@@ -37,6 +37,7 @@ from app.log import set_up_log
 from app.memory import routes as memory_routes
 from app.memory.embed import JOBS_MAX, embed_handler
 from app.processes import DRAIN_SIGNAL
+from app.recall import routes as recall_routes
 from app.responses import context_routes, socket_routes
 from app.responses import routes as responses_routes
 from app.responses.abandoned import open_custodian
@@ -68,6 +69,7 @@ ROUTES: list[Any] = [
     *items_routes.ROUTES,
     *search_routes.ROUTES,
     *memory_routes.ROUTES,
+    *recall_routes.ROUTES,
     *blobs_routes.ROUTES,
     *usage_routes.ROUTES,
 ]

@@ -1,4 +1,4 @@
-"""What clients send to remember and to recall, and what it means."""
+"""What clients send to remember, and what it means."""
 
 from collections.abc import Iterable
 from datetime import datetime
@@ -9,17 +9,13 @@ from msgspec import Meta
 
 from app.config import Config
 from app.errors import InvalidRequest, TooLarge
-from app.ids import ConversationId, MemoryId, ProjectId, UserId, parse_id
-from app.memory.clean import without_nul
-from app.memory.types import Asked, Kind, NewMemory, Reach
+from app.ids import ConversationId, MemoryId, UserId, parse_id
+from app.memory.types import Kind, NewMemory
 from app.web.times import parse_time
 
 Name = Annotated[str, Meta(min_length=1, max_length=512)]
 Time = str | int | float
 
-LIMIT = 10
-TOKEN_BUDGET = 2_000
-TOKEN_BUDGET_MAX = 100_000
 METADATA_DEPTH_MAX = 32
 """Far more than any reader can follow, and far less than would exhaust a stack."""
 
@@ -48,28 +44,6 @@ class RememberBody(MemoryFields, kw_only=True, forbid_unknown_fields=True):
 
     content: str | None = None
     memories: list[MemoryBody] | None = None
-
-
-class RecallFilter(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
-    """All that is given must hold. `since` is within, `until` is not; `metadata` must be held."""
-
-    kinds: list[Kind] | None = None
-    speakers: list[str] | None = None
-    episodes: list[str] | None = None
-    metadata: dict[str, Any] | None = None
-    since: Time | None = None
-    until: Time | None = None
-
-
-class RecallBody(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
-    query: str
-    user: str | None = None
-    conversation: str | None = None
-    limit: Annotated[int, Meta(ge=1)] = LIMIT
-    token_budget: Annotated[int, Meta(ge=1, le=TOKEN_BUDGET_MAX)] = TOKEN_BUDGET
-    filter: RecallFilter = msgspec.field(default_factory=RecallFilter)
-    min_score: Annotated[float, Meta(ge=0, le=1)] = 0.0
-    explain: bool = False
 
 
 def bodies_of(body: RememberBody, config: Config) -> list[MemoryBody]:
@@ -108,14 +82,14 @@ def _given(body: RememberBody) -> dict[str, Any]:
 def _check_size(memory: MemoryBody, bytes_max: int) -> None:
     if not memory.content.strip():
         raise InvalidRequest("'content' must not be empty.", param="content")
-    _check_depth(memory.metadata, "metadata")
+    check_depth(memory.metadata, "metadata")
     if len(memory.content.encode()) > bytes_max:
         raise TooLarge(f"'content' is larger than {bytes_max} bytes.", param="content")
     if len(msgspec.json.encode(memory.metadata)) > bytes_max:
         raise TooLarge(f"'metadata' is larger than {bytes_max} bytes.", param="metadata")
 
 
-def _check_depth(metadata: dict[str, Any], param: str) -> None:
+def check_depth(metadata: dict[str, Any], param: str) -> None:
     level: list[Any] = [metadata]
     for _ in range(METADATA_DEPTH_MAX):
         level = [inner for value in level for inner in _inside(value)]
@@ -143,46 +117,9 @@ def new_memory(body: MemoryBody, user: UserId, now: datetime) -> NewMemory:
         episode=body.episode,
         external_id=body.external_id,
         occurred_at=time_or(body.occurred_at, "occurred_at", now),
-        expires_at=_time(body.expires_at, "expires_at"),
+        expires_at=time_of(body.expires_at, "expires_at"),
         metadata=body.metadata,
     )
-
-
-def asked_of(body: RecallBody, config: Config) -> Asked:
-    """Raises InvalidRequest."""
-    if not body.query.strip():
-        raise InvalidRequest("'query' must not be empty.", param="query")
-    if len(body.query.encode()) > config.memory_bytes_max:
-        raise InvalidRequest(
-            f"'query' is larger than {config.memory_bytes_max} bytes.", param="query"
-        )
-    if body.limit > config.recall_limit_max:
-        raise InvalidRequest(f"'limit' must be from 1 to {config.recall_limit_max}.", param="limit")
-    asked = Asked(
-        query=body.query,
-        limit=body.limit,
-        token_budget=body.token_budget,
-        min_score=body.min_score,
-    )
-    return without_nul(asked)
-
-
-def reach_of(body: RecallBody, project: ProjectId, users: list[UserId]) -> Reach:
-    """Raises InvalidRequest."""
-    only = body.filter
-    _check_depth(only.metadata or {}, "filter.metadata")
-    reach = Reach(
-        project=project,
-        users=users,
-        conversation=conversation_id(body.conversation),
-        kinds=only.kinds,
-        speakers=only.speakers,
-        episodes=only.episodes,
-        metadata=only.metadata,
-        since=_time(only.since, "filter.since"),
-        until=_time(only.until, "filter.until"),
-    )
-    return without_nul(reach)
 
 
 def conversation_id(text: str | None) -> ConversationId | None:
@@ -214,7 +151,7 @@ def kind_of(text: str | None) -> Kind | None:
     raise InvalidRequest(f"'kind' must be one of {', '.join(kinds)}.", param="kind")
 
 
-def _time(value: Time | None, param: str) -> datetime | None:
+def time_of(value: Time | None, param: str) -> datetime | None:
     return None if value is None else parse_time(value, param)
 
 

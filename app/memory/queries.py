@@ -10,20 +10,7 @@ from pgvector import HalfVector
 from app.db.sql import Connection, load
 from app.embeddings.types import Vectors
 from app.ids import MemoryId, ProjectId, UserId
-from app.memory.rank import K1, B, Terms
-from app.memory.types import (
-    MemoryFilter,
-    Neighbour,
-    NewMemory,
-    Reach,
-    ScopeSize,
-    Scored,
-    SourceType,
-    StoredMemory,
-    StoredText,
-    TermCount,
-    Vector,
-)
+from app.memory.types import MemoryFilter, NewMemory, SourceType, StoredMemory, StoredText
 
 _sql = load(__file__)
 _insert_memories = _sql.statement("insert_memories")
@@ -39,14 +26,6 @@ _list_texts = _sql.rows("list_texts", StoredText)
 _find_model = _sql.statement("find_model")
 _insert_model = _sql.statement("insert_model")
 _insert_vectors = _sql.statement("insert_vectors")
-_list_scopes = _sql.statement("list_scopes")
-_measure_scope = _sql.rows("measure_scope", ScopeSize)
-_count_terms = _sql.rows("count_terms", TermCount)
-_rank_by_words = _sql.rows("rank_by_words", Scored)
-_score_by_words = _sql.rows("score_by_words", Scored)
-_rank_by_vector = _sql.rows("rank_by_vector", Scored)
-_score_by_vector = _sql.rows("score_by_vector", Scored)
-_list_neighbours = _sql.rows("list_neighbours", Neighbour)
 _get_memories = _sql.rows("get_memories", StoredMemory)
 _newest_first = _sql.statement("list_newest_first")
 _oldest_first = _sql.statement("list_oldest_first")
@@ -163,62 +142,6 @@ async def insert_vectors(
     )
 
 
-async def list_scopes(conn: Connection, project: ProjectId) -> list[UserId]:
-    return await _list_scopes.values(conn, project=project)
-
-
-async def measure_scope(conn: Connection, reach: Reach) -> ScopeSize:
-    found = await _measure_scope.one(conn, project=reach.project, users=reach.users)
-    assert found is not None
-    return found
-
-
-async def count_terms(
-    conn: Connection, reach: Reach, query: str, language: str, *, most: int, memories_max: int
-) -> list[TermCount]:
-    return await _count_terms.all(
-        conn,
-        project=reach.project,
-        users=reach.users,
-        query=query,
-        language=language,
-        most=most,
-        memories_max=memories_max,
-    )
-
-
-async def rank_by_words(conn: Connection, reach: Reach, terms: Terms, most: int) -> list[Scored]:
-    return await _rank_by_words.all(conn, **_within(reach), **_bm25(terms), most=most)
-
-
-async def score_by_words(
-    conn: Connection, reach: Reach, terms: Terms, ids: Sequence[MemoryId]
-) -> list[Scored]:
-    return await _score_by_words.all(
-        conn, project=reach.project, users=reach.users, **_bm25(terms), memory_ids=ids
-    )
-
-
-async def rank_by_vector(
-    conn: Connection, reach: Reach, model: str, vector: Vector, most: int
-) -> list[Scored]:
-    return await _rank_by_vector.all(conn, **_within(reach), model=model, vector=vector, most=most)
-
-
-async def score_by_vector(
-    conn: Connection, reach: Reach, model: str, vector: Vector, ids: Sequence[MemoryId]
-) -> list[Scored]:
-    return await _score_by_vector.all(
-        conn, project=reach.project, model=model, vector=vector, memory_ids=ids
-    )
-
-
-async def list_neighbours(
-    conn: Connection, reach: Reach, seeds: Sequence[MemoryId], distance_max: int
-) -> list[Neighbour]:
-    return await _list_neighbours.all(conn, **_within(reach), memory_ids=seeds, reach=distance_max)
-
-
 async def get_memories(
     conn: Connection, project: ProjectId, ids: Sequence[MemoryId]
 ) -> dict[MemoryId, StoredMemory]:
@@ -265,17 +188,3 @@ async def delete_memories(conn: Connection, project: ProjectId, ids: Sequence[Me
 
 async def delete_scope(conn: Connection, project: ProjectId, user: UserId) -> None:
     await _delete_scope.run(conn, project=project, user_id=user)
-
-
-def _within(reach: Reach) -> dict[str, Any]:
-    return msgspec.structs.asdict(reach) | {"narrowed": reach.narrowed}
-
-
-def _bm25(terms: Terms) -> dict[str, Any]:
-    return {
-        "terms": terms.terms,
-        "weights": terms.weights,
-        "words_mean": terms.words_mean,
-        "k1": K1,
-        "b": B,
-    }

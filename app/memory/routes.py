@@ -1,4 +1,4 @@
-"""/v1/memories, /v1/recall and /v1/users/{user}/memories."""
+"""/v1/memories and /v1/users/{user}/memories."""
 
 from typing import Any, Literal
 
@@ -9,15 +9,12 @@ from litestar.params import FromPath
 
 from app.config import Config
 from app.db.database import Database
-from app.embeddings.types import Embedder
 from app.identity.users import Users
-from app.ids import PROJECT_ITSELF, UserId
 from app.jobs.runner import JobRunner
 from app.memory import browse
-from app.memory.bodies import RecallBody, RememberBody, asked_of, bodies_of, reach_of
-from app.memory.recall import everyone, recall
+from app.memory.bodies import RememberBody, bodies_of
 from app.memory.submit import new_memories, submit_once
-from app.memory.types import Memory, Recollection
+from app.memory.types import Memory
 from app.web.body import decode, takes
 from app.web.idempotency import HEADER, claim_for
 from app.web.pages import Page, PageQuery, page, page_query
@@ -98,30 +95,6 @@ async def forget_memory(
     return DeletedMemory(id=memory_id)
 
 
-@post("/v1/recall", opt=READ, status_code=200, operation_class=takes(RecallBody))
-async def recall_memories(
-    request: Request[Any, Any, Any],
-    database: NamedDependency[Database],
-    users: NamedDependency[Users],
-    embedder: NamedDependency[Embedder],
-    config: NamedDependency[Config],
-) -> Recollection:
-    """The memories that fit a query best, and a text of them that is ready for a prompt."""
-    data = decode(await request.body(), RecallBody)
-    asked = asked_of(data, config)
-    caller = await users.caller_of(request, data.user, everyone_allowed=True)
-    whose = await everyone(database, caller.project) if caller.everyone else [_owner(caller)]
-    return await recall(
-        database,
-        embedder,
-        users,
-        reach_of(data, caller.project, whose),
-        asked,
-        embed_seconds_max=config.recall_timeout_seconds,
-        explain=data.explain,
-    )
-
-
 @get("/v1/users/{user:str}/memories", opt=READ)
 async def list_user_memories(
     request: Request[Any, Any, Any],
@@ -152,10 +125,6 @@ async def _caller_for(request: Request[Any, Any, Any], users: Users, user: str) 
     return await users.caller_of(request, user)
 
 
-def _owner(caller: Caller) -> UserId:
-    return caller.user or PROJECT_ITSELF
-
-
 def _all_of(kept: list[Memory]) -> PageQuery:
     return PageQuery(len(kept), "asc", None, None)
 
@@ -165,7 +134,6 @@ ROUTES = [
     list_memories,
     get_memory,
     forget_memory,
-    recall_memories,
     list_user_memories,
     forget_user_memories,
 ]

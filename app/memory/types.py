@@ -6,17 +6,13 @@ from typing import Any, Literal
 from uuid import UUID
 
 import msgspec
-import numpy as np
-from numpy.typing import NDArray
 
-from app.ids import ConversationId, MemoryId, ProjectId, UserId, new_id
+from app.ids import ConversationId, MemoryId, UserId, new_id
 
 Kind = Literal["message", "fact", "summary", "note"]
 SourceType = Literal["item", "turn", "document", "memory"]
 Trust = Literal["user", "assistant", "document", "application"]
 """Whose word a memory is: what it may be used for follows from the least of its sources."""
-
-Vector = NDArray[np.float32]
 
 LANGUAGE = "english"
 """The text search configuration of postings and queries."""
@@ -116,49 +112,6 @@ class Memory(msgspec.Struct, kw_only=True):
     version: int
 
 
-class Reach(msgspec.Struct, frozen=True, kw_only=True):
-    """Where a recall may look; None is anything."""
-
-    project: ProjectId
-    users: list[UserId]
-    conversation: ConversationId | None = None
-    kinds: list[Kind] | None = None
-    speakers: list[str] | None = None
-    episodes: list[str] | None = None
-    since: datetime | None = None
-    until: datetime | None = None
-    metadata: dict[str, Any] | None = None
-
-    @property
-    def narrowed(self) -> bool:
-        """Whether the rows must be read to know what is within."""
-        narrowing = self.__struct_fields__[2:]
-        return any(getattr(self, name) is not None for name in narrowing)
-
-
-class ScopeSize(msgspec.Struct, frozen=True):
-    memories: int
-    words_mean: float
-
-
-class TermCount(msgspec.Struct, frozen=True):
-    term: str
-    memories: int
-
-
-class Scored(msgspec.Struct, frozen=True):
-    memory_id: MemoryId
-    score: float
-
-
-class Neighbour(msgspec.Struct, frozen=True):
-    """`memory_id` was said `distance` memories before or after `seed_id`."""
-
-    seed_id: MemoryId
-    memory_id: MemoryId
-    distance: int
-
-
 class MemoryFilter(msgspec.Struct, frozen=True, kw_only=True):
     """Which memories a list shows; `user_id` None is everyone's."""
 
@@ -166,50 +119,3 @@ class MemoryFilter(msgspec.Struct, frozen=True, kw_only=True):
     conversation: ConversationId | None = None
     kind: Kind | None = None
     episode: str | None = None
-
-
-class Asked(msgspec.Struct, frozen=True, kw_only=True):
-    """What is to be recalled, and how much of it."""
-
-    query: str
-    limit: int = 10
-    token_budget: int = 2_000
-    min_score: float = 0.0
-    language: str = LANGUAGE
-
-
-class ArmSignal(msgspec.Struct, kw_only=True):
-    """`rank` is None where the other arm, or a neighbour, proposed the memory."""
-
-    score: float
-    rank: int | None
-
-
-class Signals(msgspec.Struct, kw_only=True):
-    """Why a memory has its score: its own, from both arms, and what its neighbours lend."""
-
-    words: ArmSignal
-    vector: ArmSignal | None
-    own: float
-    lent: float
-
-
-class Recalled(msgspec.Struct, kw_only=True):
-    memory: Memory
-    score: float
-    signals: Signals | None = None
-
-
-class RecallUsage(msgspec.Struct, kw_only=True):
-    """`vectors` says whether the query could be embedded; if not, words alone were searched."""
-
-    vectors: Literal["used", "unavailable", "too_late"]
-    candidates: int
-    context_tokens: int
-
-
-class Recollection(msgspec.Struct, kw_only=True):
-    object: Literal["recall"] = "recall"
-    data: list[Recalled]
-    context: str
-    usage: RecallUsage

@@ -12,9 +12,10 @@ from app.conversations.context import Context
 from app.engine.types import Item
 from app.errors import InvalidRequest, Unavailable
 from app.ids import ProjectId, id_text, parse_id
-from app.memory.pack import pack
-from app.memory.recall import recall
-from app.memory.types import Asked, Memory, Reach
+from app.memory.types import Memory
+from app.recall.pack import pack
+from app.recall.recall import recall
+from app.recall.types import Asked, Reach
 from app.responses.parts import Parts
 from app.responses.types import CreateRequest, MemoryOptions, RecallOptions
 from app.web.body import convert

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from app.memory.rank import K1, B
+from app.recall.rank import K1, B
 from tests.support.api import Api, Json
 from tests.support.eventually import eventually
 from tests.support.memories import embedded, recall, recalled, remember, somebody

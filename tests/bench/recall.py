@@ -10,8 +10,8 @@ import asyncpg
 from app.embeddings.process_embedder import ProcessEmbedder
 from app.identity.users import Users
 from app.ids import ProjectId, UserId
-from app.memory.recall import recall
-from app.memory.types import Asked, Reach
+from app.recall.recall import recall
+from app.recall.types import Asked, Reach
 from tests.bench.measure import (
     Progress,
     Samples,

@@ -20,9 +20,10 @@ from app.jobs.outbox import backlog, list_failed
 from app.jobs.runner import JobRunner, open_job_runner
 from app.jobs.types import FailedJob
 from app.memory.embed import JOBS_MAX, PIECE_TEXTS_MAX, embed_handler
-from app.memory.recall import recall
 from app.memory.remember import remember
-from app.memory.types import Asked, NewMemory, Reach, Recollection
+from app.memory.types import NewMemory
+from app.recall.recall import recall
+from app.recall.types import Asked, Reach, Recollection
 from tests.support.embedder import HashEmbedder
 from tests.support.eventually import eventually
 from tests.support.postgres_fixtures import fresh_database

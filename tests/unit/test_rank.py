@@ -8,10 +8,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from app.ids import MemoryId, id_text, new_id
-from app.memory import rank
-from app.memory.pack import pack, tokens_in
-from app.memory.rank import LENT, TERMS_MAX, VECTOR_WEIGHT, Candidate
-from app.memory.types import Memory, Neighbour, ScopeSize, Scored, TermCount
+from app.memory.types import Memory
+from app.recall import rank
+from app.recall.pack import pack, tokens_in
+from app.recall.rank import LENT, TERMS_MAX, VECTOR_WEIGHT, Candidate
+from app.recall.types import Neighbour, ScopeSize, Scored, TermCount
 
 START = datetime(2026, 5, 1, 9, tzinfo=UTC)
 SIZE = ScopeSize(1_000, 12.0)

@@ -15,7 +15,7 @@ from collections.abc import Iterable, Sequence
 import msgspec
 
 from app.ids import MemoryId
-from app.memory.types import Neighbour, ScopeSize, Scored, TermCount
+from app.recall.types import Neighbour, ScopeSize, Scored, TermCount
 
 K1 = 1.2
 B = 0.6

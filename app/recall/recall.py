@@ -15,11 +15,12 @@ from app.embeddings.types import Embedder
 from app.errors import EmbeddingFailed, Unavailable
 from app.identity.users import Users
 from app.ids import ProjectId, UserId
-from app.memory import queries, rank
-from app.memory.pack import pack
-from app.memory.rank import Candidate, Pool, Terms
+from app.memory.read import read_memories
 from app.memory.show import shown
-from app.memory.types import (
+from app.recall import queries, rank
+from app.recall.pack import pack
+from app.recall.rank import Candidate, Pool, Terms
+from app.recall.types import (
     ArmSignal,
     Asked,
     Reach,
@@ -147,7 +148,7 @@ async def _load(
     conn: Connection, users: Users, project: ProjectId, best: list[Candidate], explain: bool
 ) -> list[Recalled]:
     """A memory that was deleted while we ranked is left out."""
-    stored = await queries.get_memories(conn, project, [c.memory_id for c in best])
+    stored = await read_memories(conn, project, [c.memory_id for c in best])
     names = await users.names(conn, project, {memory.user_id for memory in stored.values()})
     return [
         Recalled(

@@ -1,0 +1,91 @@
+"""Typed access to queries.sql."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import msgspec
+
+from app.db.sql import Connection, load
+from app.ids import MemoryId, ProjectId, UserId
+from app.recall.rank import K1, B, Terms
+from app.recall.types import Neighbour, Reach, ScopeSize, Scored, TermCount, Vector
+
+_sql = load(__file__)
+_list_scopes = _sql.statement("list_scopes")
+_measure_scope = _sql.rows("measure_scope", ScopeSize)
+_count_terms = _sql.rows("count_terms", TermCount)
+_rank_by_words = _sql.rows("rank_by_words", Scored)
+_score_by_words = _sql.rows("score_by_words", Scored)
+_rank_by_vector = _sql.rows("rank_by_vector", Scored)
+_score_by_vector = _sql.rows("score_by_vector", Scored)
+_list_neighbours = _sql.rows("list_neighbours", Neighbour)
+
+
+async def list_scopes(conn: Connection, project: ProjectId) -> list[UserId]:
+    return await _list_scopes.values(conn, project=project)
+
+
+async def measure_scope(conn: Connection, reach: Reach) -> ScopeSize:
+    found = await _measure_scope.one(conn, project=reach.project, users=reach.users)
+    assert found is not None
+    return found
+
+
+async def count_terms(
+    conn: Connection, reach: Reach, query: str, language: str, *, most: int, memories_max: int
+) -> list[TermCount]:
+    return await _count_terms.all(
+        conn,
+        project=reach.project,
+        users=reach.users,
+        query=query,
+        language=language,
+        most=most,
+        memories_max=memories_max,
+    )
+
+
+async def rank_by_words(conn: Connection, reach: Reach, terms: Terms, most: int) -> list[Scored]:
+    return await _rank_by_words.all(conn, **_within(reach), **_bm25(terms), most=most)
+
+
+async def score_by_words(
+    conn: Connection, reach: Reach, terms: Terms, ids: Sequence[MemoryId]
+) -> list[Scored]:
+    return await _score_by_words.all(
+        conn, project=reach.project, users=reach.users, **_bm25(terms), memory_ids=ids
+    )
+
+
+async def rank_by_vector(
+    conn: Connection, reach: Reach, model: str, vector: Vector, most: int
+) -> list[Scored]:
+    return await _rank_by_vector.all(conn, **_within(reach), model=model, vector=vector, most=most)
+
+
+async def score_by_vector(
+    conn: Connection, reach: Reach, model: str, vector: Vector, ids: Sequence[MemoryId]
+) -> list[Scored]:
+    return await _score_by_vector.all(
+        conn, project=reach.project, model=model, vector=vector, memory_ids=ids
+    )
+
+
+async def list_neighbours(
+    conn: Connection, reach: Reach, seeds: Sequence[MemoryId], distance_max: int
+) -> list[Neighbour]:
+    return await _list_neighbours.all(conn, **_within(reach), memory_ids=seeds, reach=distance_max)
+
+
+def _within(reach: Reach) -> dict[str, Any]:
+    return msgspec.structs.asdict(reach) | {"narrowed": reach.narrowed}
+
+
+def _bm25(terms: Terms) -> dict[str, Any]:
+    return {
+        "terms": terms.terms,
+        "weights": terms.weights,
+        "words_mean": terms.words_mean,
+        "k1": K1,
+        "b": B,
+    }

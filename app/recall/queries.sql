@@ -1,0 +1,128 @@
+-- name: list_scopes
+-- Whose memories a project has.
+SELECT user_id FROM memory_scopes WHERE project_id = :project AND memories > 0;
+
+-- name: measure_scope^
+-- How many memories there are to search, and how long they are on average.
+SELECT
+    coalesce(sum(memories), 0)::bigint AS memories,
+    coalesce(sum(words)::float8 / nullif(sum(memories), 0), 0) AS words_mean
+FROM memory_scopes
+WHERE project_id = :project AND user_id = ANY(:users);
+
+-- name: count_terms
+-- The terms of a query and how many memories have each, counted up to a bound, rarest first.
+SELECT asked.term, found.memories
+FROM (SELECT lexeme AS term
+      FROM unnest(memory_terms(:language, NULL, :query))
+      ORDER BY positions[1]
+      LIMIT :most) AS asked
+CROSS JOIN LATERAL (
+    SELECT count(*) AS memories
+    FROM (SELECT FROM memory_postings p
+          WHERE p.project_id = :project AND p.user_id = ANY(:users) AND p.term = asked.term
+          LIMIT :memories_max) AS counted) AS found
+WHERE found.memories > 0
+ORDER BY found.memories, asked.term;
+
+-- name: rank_by_words
+-- BM25, best first, read from the index of postings alone. A weight is idf * (k1 + 1).
+-- OFFSET 0 has each term looked up by itself, however few rows the planner thinks a user has.
+SELECT
+    p.memory_id,
+    sum(asked.weight * p.frequency
+        / (p.frequency + :k1::float8 * (1 - :b::float8 + :b * p.words / :words_mean::float8)))
+        AS score
+FROM unnest(:terms::text[], :weights::float8[]) AS asked (term, weight)
+CROSS JOIN LATERAL (
+    SELECT memory_id, frequency, words
+    FROM memory_postings
+    WHERE project_id = :project AND user_id = ANY(:users) AND term = asked.term
+    OFFSET 0) AS p
+WHERE CASE WHEN :narrowed::boolean
+      THEN p.memory_id IN (
+          SELECT found FROM memories_within(
+              :project, :users, :conversation, :kinds, :speakers, :episodes, :since, :until,
+              :metadata, :as_of) AS found)
+      ELSE p.memory_id NOT IN (SELECT found FROM memories_passed(:project, :users) AS found)
+      END
+GROUP BY p.memory_id
+ORDER BY score DESC, p.memory_id
+LIMIT :most;
+
+-- name: score_by_words
+-- BM25 of these memories alone: what is read is what the ranking has just read, which is faster
+-- than looking up every term of every memory.
+SELECT
+    p.memory_id,
+    sum(asked.weight * p.frequency
+        / (p.frequency + :k1::float8 * (1 - :b::float8 + :b * p.words / :words_mean::float8)))
+        AS score
+FROM unnest(:terms::text[], :weights::float8[]) AS asked (term, weight)
+CROSS JOIN LATERAL (
+    SELECT memory_id, frequency, words
+    FROM memory_postings
+    WHERE project_id = :project AND user_id = ANY(:users) AND term = asked.term
+    OFFSET 0) AS p
+WHERE CASE WHEN p.memory_id IN (SELECT unnest(:memory_ids::uuid[])) THEN true END
+GROUP BY p.memory_id;
+
+-- name: rank_by_vector
+-- The exact nearest by cosine: vectors have length 1, so the inner product is the cosine.
+SELECT v.memory_id, -(v.embedding <#> :vector::halfvec) AS score
+FROM memory_vectors v
+WHERE v.project_id = :project AND v.user_id = ANY(:users) AND v.part = 0
+  AND v.model_id = (
+      SELECT model_id FROM embedding_models
+      WHERE name = :model AND dimensions = vector_dims(:vector::halfvec))
+  AND CASE WHEN :narrowed::boolean
+      THEN v.memory_id IN (
+          SELECT found FROM memories_within(
+              :project, :users, :conversation, :kinds, :speakers, :episodes, :since, :until,
+              :metadata, :as_of) AS found)
+      ELSE v.memory_id NOT IN (SELECT found FROM memories_passed(:project, :users) AS found)
+      END
+ORDER BY v.embedding <#> :vector::halfvec
+LIMIT :most;
+
+-- name: score_by_vector
+-- The cosine of these memories alone.
+SELECT v.memory_id, -(v.embedding <#> :vector::halfvec) AS score
+FROM memory_vectors v
+WHERE v.project_id = :project AND v.memory_id = ANY(:memory_ids) AND v.part = 0
+  AND v.model_id = (
+      SELECT model_id FROM embedding_models
+      WHERE name = :model AND dimensions = vector_dims(:vector::halfvec));
+
+-- name: list_neighbours
+-- What was said right before and after, as far as a recall may find it.
+WITH near AS MATERIALIZED (
+    SELECT seed.memory_id AS seed_id, beside.memory_id, beside.distance
+    FROM memories seed
+    CROSS JOIN LATERAL (
+        (SELECT m.memory_id, row_number() OVER (ORDER BY m.occurred_at, m.memory_id) AS distance
+         FROM memories m
+         WHERE m.project_id = :project AND m.user_id = seed.user_id AND m.stretch = seed.stretch
+           AND (m.occurred_at, m.memory_id) > (seed.occurred_at, seed.memory_id)
+         ORDER BY m.occurred_at, m.memory_id
+         LIMIT :reach)
+        UNION ALL
+        (SELECT m.memory_id,
+                row_number() OVER (ORDER BY m.occurred_at DESC, m.memory_id DESC) AS distance
+         FROM memories m
+         WHERE m.project_id = :project AND m.user_id = seed.user_id AND m.stretch = seed.stretch
+           AND (m.occurred_at, m.memory_id) < (seed.occurred_at, seed.memory_id)
+         ORDER BY m.occurred_at DESC, m.memory_id DESC
+         LIMIT :reach)) AS beside
+    WHERE seed.project_id = :project AND seed.memory_id = ANY(:memory_ids)
+)
+SELECT seed_id, memory_id, distance
+FROM near
+WHERE CASE WHEN :narrowed::boolean
+      THEN EXISTS (
+          SELECT found FROM memories_within(
+              :project, :users, :conversation, :kinds, :speakers, :episodes, :since, :until,
+              :metadata, :as_of) AS found
+          WHERE found = near.memory_id)
+      ELSE memory_id NOT IN (SELECT found FROM memories_passed(:project, :users) AS found)
+      END;

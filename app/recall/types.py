@@ -1,0 +1,105 @@
+"""What is asked of memory, and what is found."""
+
+from datetime import datetime
+from typing import Any, Literal
+
+import msgspec
+import numpy as np
+from numpy.typing import NDArray
+
+from app.ids import ConversationId, MemoryId, ProjectId, UserId
+from app.memory.types import LANGUAGE, Kind, Memory
+
+Vector = NDArray[np.float32]
+
+
+class Reach(msgspec.Struct, frozen=True, kw_only=True):
+    """Where a recall may look; None is anything."""
+
+    project: ProjectId
+    users: list[UserId]
+    conversation: ConversationId | None = None
+    kinds: list[Kind] | None = None
+    speakers: list[str] | None = None
+    episodes: list[str] | None = None
+    since: datetime | None = None
+    until: datetime | None = None
+    metadata: dict[str, Any] | None = None
+    as_of: datetime | None = None
+    """What held then is found, and nothing that was said later."""
+
+    @property
+    def narrowed(self) -> bool:
+        """Whether the rows must be read to know what is within."""
+        narrowing = self.__struct_fields__[2:]
+        return any(getattr(self, name) is not None for name in narrowing)
+
+
+class ScopeSize(msgspec.Struct, frozen=True):
+    memories: int
+    words_mean: float
+
+
+class TermCount(msgspec.Struct, frozen=True):
+    term: str
+    memories: int
+
+
+class Scored(msgspec.Struct, frozen=True):
+    memory_id: MemoryId
+    score: float
+
+
+class Neighbour(msgspec.Struct, frozen=True):
+    """`memory_id` was said `distance` memories before or after `seed_id`."""
+
+    seed_id: MemoryId
+    memory_id: MemoryId
+    distance: int
+
+
+class Asked(msgspec.Struct, frozen=True, kw_only=True):
+    """What is to be recalled, and how much of it."""
+
+    query: str
+    limit: int = 10
+    token_budget: int = 2_000
+    min_score: float = 0.0
+    language: str = LANGUAGE
+
+
+class ArmSignal(msgspec.Struct, kw_only=True):
+    """`rank` is None where the other arm, or a neighbour, proposed the memory."""
+
+    score: float
+    rank: int | None
+
+
+class Signals(msgspec.Struct, kw_only=True):
+    """Why a memory has its score: its own, from both arms, and what its neighbours lend."""
+
+    words: ArmSignal
+    vector: ArmSignal | None
+    own: float
+    lent: float
+
+
+class Recalled(msgspec.Struct, kw_only=True):
+    memory: Memory
+    score: float
+    signals: Signals | None = None
+
+
+class RecallUsage(msgspec.Struct, kw_only=True):
+    """`vectors` says whether the query could be embedded; if not, words alone were searched."""
+
+    vectors: Literal["used", "unavailable", "too_late"]
+    candidates: int
+    context_tokens: int
+
+
+class Recollection(msgspec.Struct, kw_only=True):
+    object: Literal["recall"] = "recall"
+    data: list[Recalled]
+    context: str
+    usage: RecallUsage
