@@ -234,7 +234,7 @@ async def test_the_context_is_ready_for_a_prompt(mine: Api) -> None:
         ({"query": "x", "filter": {"colours": ["x"]}}, None),
         ({"query": "x", "filter": {"since": "soon"}}, "filter.since"),
         ({"query": "x", "filter": {"metadata": {"a": DEEP}}}, "filter.metadata"),
-        ({"query": "x", "as_of": "2020-01-01T00:00:00Z"}, None),
+        ({"query": "x", "as_of": "soon"}, "as_of"),
     ],
 )
 async def test_what_makes_no_sense_is_refused(api: Api, body: Json, param: str | None) -> None:
