@@ -9,6 +9,7 @@ BackstoryError
 ├── Forbidden                 403  a known key that may not do this
 ├── NotFound                  404  an id that names nothing here
 ├── Conflict                  409  the state of things does not allow it
+├── PreconditionFailed        412  If-Match names another version than there is
 ├── TooLarge                  413  a body or a list above its limit
 ├── IdempotencyMismatch       422  an Idempotency-Key used again with another body
 ├── TooManyRequests           429  a rate or a queue is full
@@ -115,6 +116,12 @@ class Conflict(BackstoryError):
     status = 409
     type = "invalid_request_error"
     code = "conflict"
+
+
+class PreconditionFailed(BackstoryError):
+    status = 412
+    type = "invalid_request_error"
+    code = "precondition_failed"
 
 
 class TooLarge(BackstoryError):

@@ -9,7 +9,14 @@ import msgspec
 
 from app.ids import ProjectId, UserId
 
-Topic = Literal["remember_turn", "embed_memories", "title_conversation", "delete_at_engine"]
+Topic = Literal[
+    "remember_turn",
+    "embed_memories",
+    "title_conversation",
+    "delete_at_engine",
+    "extract_facts",
+    "summarize",
+]
 
 
 class Job(msgspec.Struct, frozen=True):

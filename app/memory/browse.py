@@ -2,16 +2,16 @@
 
 from collections.abc import Mapping
 
+from app.db.crossed import again_if_crossed
 from app.db.database import Database
-from app.db.sql import Connection
-from app.errors import NotFound
 from app.identity.users import Users
 from app.ids import PROJECT_ITSELF, MemoryId
 from app.memory import queries
-from app.memory.bodies import conversation_id, kind_of, memory_id
+from app.memory.bodies import conversation_id, kind_of
 from app.memory.forget import forget, forget_user_memories
+from app.memory.reach import reached
 from app.memory.show import shown
-from app.memory.types import Memory, MemoryFilter, StoredMemory
+from app.memory.types import Forgotten, Memory, MemoryFilter
 from app.web.pages import Page, PageQuery, page
 from app.web.principal import Caller
 
@@ -37,31 +37,23 @@ async def list_memories(
 
 async def get_memory(database: Database, users: Users, caller: Caller, text: str) -> Memory:
     async with database.tenant(caller.project) as conn:
-        stored = await _find(conn, caller, text)
+        stored = await reached(conn, caller, text)
         names = await users.names(conn, caller.project, {stored.user_id})
     return shown(stored, names)
 
 
-async def forget_memory(database: Database, caller: Caller, text: str) -> None:
+@again_if_crossed
+async def forget_memory(database: Database, caller: Caller, text: str) -> Forgotten:
     async with database.tenant(caller.project) as conn:
-        stored = await _find(conn, caller, text)
-        await forget(conn, caller.project, [stored.memory_id])
+        stored = await reached(conn, caller, text)
+        return await forget(conn, caller.project, [stored.memory_id])
 
 
-async def forget_all_of(database: Database, caller: Caller) -> int:
-    """All memories of the user that the caller speaks for. How many went."""
+@again_if_crossed
+async def forget_all_of(database: Database, caller: Caller) -> Forgotten:
+    """All memories of the user that the caller speaks for."""
     async with database.tenant(caller.project) as conn:
         return await forget_user_memories(conn, caller.project, caller.user or PROJECT_ITSELF)
-
-
-async def _find(conn: Connection, caller: Caller, text: str) -> StoredMemory:
-    """Another user's is as if it did not exist; a key that names no user reaches any."""
-    parsed = memory_id(text)
-    if parsed is not None:
-        found = (await queries.get_memories(conn, caller.project, [parsed])).get(parsed)
-        if found and caller.user in (None, found.user_id):
-            return found
-    raise NotFound(f"Memory with id '{text}' not found.")
 
 
 def _filter(caller: Caller, query: Mapping[str, str]) -> MemoryFilter:

@@ -1,4 +1,7 @@
-"""Forgetting: memories, and all that was derived from them."""
+"""Forgetting: memories, and all that was derived from them.
+
+Scopes are locked first, then all memories that go, by id: as by everyone else who holds several.
+"""
 
 from collections.abc import Sequence
 from uuid import UUID
@@ -7,45 +10,87 @@ from app.db.sql import Connection
 from app.ids import MemoryId, ProjectId, UserId
 from app.jobs.outbox import cancel
 from app.memory import queries
+from app.memory.enqueue import enqueue_embedding
 from app.memory.queries import LOWEST_ID
-from app.memory.types import MemoryFilter, SourceType
+from app.memory.rederive import derive_again, derived_from
+from app.memory.types import Forgotten, MemoryFilter, SourceType
 from app.memory.unindex import unindex
+from app.memory.versions import keep_versions
 
 BATCH = 1_000
 
 
-async def forget(conn: Connection, project: ProjectId, ids: Sequence[MemoryId]) -> int:
-    """How many went: these, and what came from them, however far. Unknown ids are no error.
+async def forget(
+    conn: Connection, project: ProjectId, ids: Sequence[MemoryId], *, again: bool = True
+) -> Forgotten:
+    """What went: these, and what came from them, however far. Unknown ids are no error.
 
-    With each go its postings, counts, vectors, sources and versions, the cached answers that used
-    it, and work that waits for it.
+    With each go its postings, counts, vectors, sources, versions and uses, the cached answers that
+    used it, and work that waits for it. What came from others too is derived again from those,
+    unless they are to go as well; what was superseded by one of these holds again.
     """
-    forgotten = 0
-    while ids:
-        await queries.lock_scopes_of(conn, project, ids)
-        derived = await queries.list_by_sources(conn, project, "memory", ids)
-        await unindex(conn, project, ids)
-        await cancel(conn, project, "embed_memories", ids)
-        forgotten += await queries.delete_memories(conn, project, ids)
-        ids = derived
-    return forgotten
+    if not ids:
+        return Forgotten()
+    await queries.lock_scopes_of(conn, project, ids)
+    derived = await derived_from(conn, project, ids)
+    return await _drop(conn, project, [*ids, *derived], derived if again else [])
+
+
+async def forget_derived(
+    conn: Connection, project: ProjectId, ids: Sequence[MemoryId]
+) -> Forgotten:
+    """What came from these, which change: it is derived again, from these too. The caller has
+    locked their scopes."""
+    derived = await derived_from(conn, project, ids)
+    return await _drop(conn, project, derived, derived) if derived else Forgotten()
+
+
+async def _drop(
+    conn: Connection, project: ProjectId, gone: Sequence[MemoryId], derived: Sequence[MemoryId]
+) -> Forgotten:
+    await queries.lock_memories(conn, project, gone)
+    if derived:
+        support = await queries.list_support(conn, project, derived, gone)
+        await derive_again(conn, project, support)
+    forgotten = await unindex(conn, project, gone)
+    jobs = await cancel(conn, project, "embed_memories", gone)
+    await _restore_superseded(conn, project, gone)
+    counted = await queries.delete_memories(conn, project, gone)
+    return forgotten + Forgotten(
+        memories=counted.memories,
+        facts=counted.facts,
+        summaries=counted.summaries,
+        versions=counted.versions,
+        jobs=len(jobs),
+    )
+
+
+async def _restore_superseded(
+    conn: Connection, project: ProjectId, gone: Sequence[MemoryId]
+) -> None:
+    """What speaks against them is forgotten."""
+    fallen = await queries.list_superseded(conn, project, gone)
+    if fallen:
+        await keep_versions(conn, project, fallen, "restored")
+        restored = await queries.restore_superseded(conn, project, fallen)
+        await enqueue_embedding(conn, project, restored)
 
 
 async def forget_by_source(
     conn: Connection, project: ProjectId, source_type: SourceType, source_ids: Sequence[UUID]
-) -> int:
+) -> Forgotten:
     """All memories that came from any of these."""
     ids = await queries.list_by_sources(conn, project, source_type, source_ids)
     return await forget(conn, project, ids)
 
 
-async def forget_user_memories(conn: Connection, project: ProjectId, user: UserId) -> int:
+async def forget_user_memories(conn: Connection, project: ProjectId, user: UserId) -> Forgotten:
     """All memories of a user (or of the project itself), and what came from them."""
-    forgotten = 0
+    forgotten = Forgotten()
     only = MemoryFilter(user_id=user)
     while ids := await queries.list_memories(
         conn, project, only, descending=False, cursor=LOWEST_ID, most=BATCH
     ):
-        forgotten += await forget(conn, project, ids)
+        forgotten += await forget(conn, project, ids, again=False)
     await queries.delete_scope(conn, project, user)
     return forgotten

@@ -10,16 +10,42 @@ from pgvector import HalfVector
 from app.db.sql import Connection, load
 from app.embeddings.types import Vectors
 from app.ids import MemoryId, ProjectId, UserId
-from app.memory.types import MemoryFilter, NewMemory, SourceType, StoredMemory, StoredText
+from app.memory.types import (
+    MemoryFilter,
+    NewMemory,
+    SourceType,
+    StoredMemory,
+    StoredText,
+    StoredVersion,
+    Support,
+    Unindexed,
+    Why,
+)
+
+
+class Owned(msgspec.Struct, frozen=True):
+    memory_id: MemoryId
+    user_id: UserId
+
+
+class Gone(msgspec.Struct, frozen=True):
+    memories: int
+    facts: int
+    summaries: int
+    versions: int
+
 
 _sql = load(__file__)
 _insert_memories = _sql.statement("insert_memories")
 _lock_scopes = _sql.statement("lock_scopes")
 _lock_scopes_of = _sql.statement("lock_scopes_of")
-_lock_memories = _sql.rows("lock_memories_by_external_ids", StoredMemory)
+_lock_by_external_ids = _sql.rows("lock_memories_by_external_ids", StoredMemory)
+_lock_memory = _sql.rows("lock_memory", StoredMemory)
+_keep_versions = _sql.statement("keep_versions")
+_list_versions = _sql.rows("list_versions", StoredVersion)
 _update_memory = _sql.statement("update_memory")
 _index_memories = _sql.statement("index_memories")
-_unindex_memories = _sql.statement("unindex_memories")
+_unindex_memories = _sql.rows("unindex_memories", Unindexed)
 _delete_postings_by_search = _sql.statement("delete_postings_by_search")
 _delete_cache_entries_of = _sql.statement("delete_cache_entries_of")
 _list_texts = _sql.rows("list_texts", StoredText)
@@ -32,10 +58,15 @@ _oldest_first = _sql.statement("list_oldest_first")
 _everyones_newest_first = _sql.statement("list_everyones_newest_first")
 _everyones_oldest_first = _sql.statement("list_everyones_oldest_first")
 _list_by_sources = _sql.statement("list_by_sources")
-_delete_memories = _sql.statement("delete_memories")
+_lock_memories = _sql.statement("lock_memories")
+_list_support = _sql.rows("list_support", Support)
+_list_superseded = _sql.statement("list_superseded")
+_restore_superseded = _sql.rows("restore_superseded", Owned)
+_delete_memories = _sql.rows("delete_memories", Gone)
 _delete_scope = _sql.statement("delete_scope")
 
 LOWEST_ID = MemoryId(UUID(int=0))
+VERSION_MAX = 2**31 - 1
 HIGHEST_ID = MemoryId(UUID(int=2**128 - 1))
 
 _INSERTED = [name for name in NewMemory.__struct_fields__ if name != "sources"]
@@ -72,7 +103,7 @@ async def lock_memories_by_external_ids(
     conn: Connection, project: ProjectId, keys: Sequence[tuple[UserId, str]]
 ) -> list[StoredMemory]:
     """Their sources are not read."""
-    return await _lock_memories.all(
+    return await _lock_by_external_ids.all(
         conn,
         project=project,
         users=[user for user, _ in keys],
@@ -80,10 +111,48 @@ async def lock_memories_by_external_ids(
     )
 
 
-async def update_memory(
-    conn: Connection, project: ProjectId, memory_id: MemoryId, memory: NewMemory
+async def lock_memory(
+    conn: Connection, project: ProjectId, memory_id: MemoryId
+) -> StoredMemory | None:
+    """Its sources are not read."""
+    return await _lock_memory.one(conn, project=project, memory_id=memory_id)
+
+
+async def keep_versions(
+    conn: Connection, project: ProjectId, ids: Sequence[MemoryId], why: Why, most: int
 ) -> None:
-    values = msgspec.structs.asdict(memory) | {"memory_id": memory_id}
+    await _keep_versions.run(conn, project=project, memory_ids=ids, why=why, most=most)
+
+
+async def list_versions(
+    conn: Connection,
+    project: ProjectId,
+    memory_id: MemoryId,
+    *,
+    descending: bool,
+    cursor: int | None,
+    most: int,
+) -> list[StoredVersion]:
+    return await _list_versions.all(
+        conn,
+        project=project,
+        memory_id=memory_id,
+        above=cursor if cursor is not None and not descending else 0,
+        below=cursor if cursor is not None and descending else VERSION_MAX,
+        descending=descending,
+        most=most,
+    )
+
+
+async def update_memory(
+    conn: Connection,
+    project: ProjectId,
+    memory_id: MemoryId,
+    memory: NewMemory,
+    *,
+    patched: bool,
+) -> None:
+    values = msgspec.structs.asdict(memory) | {"memory_id": memory_id, "patched": patched}
     await _update_memory.run(conn, project=project, **values)
 
 
@@ -93,21 +162,23 @@ async def index_memories(conn: Connection, project: ProjectId, ids: Sequence[Mem
 
 async def unindex_memories(
     conn: Connection, project: ProjectId, ids: Sequence[MemoryId]
-) -> list[MemoryId]:
-    """Locks the rows; gives those that still have postings."""
-    return await _unindex_memories.values(conn, project=project, memory_ids=ids)
+) -> Unindexed:
+    """Locks the rows."""
+    found = await _unindex_memories.one(conn, project=project, memory_ids=ids)
+    assert found is not None
+    return found
 
 
 async def delete_postings_by_search(
     conn: Connection, project: ProjectId, ids: Sequence[MemoryId]
-) -> None:
-    await _delete_postings_by_search.run(conn, project=project, memory_ids=ids)
+) -> int:
+    return await _delete_postings_by_search.run(conn, project=project, memory_ids=ids)
 
 
 async def delete_cache_entries_of(
     conn: Connection, project: ProjectId, ids: Sequence[MemoryId]
-) -> None:
-    await _delete_cache_entries_of.run(conn, project=project, memory_ids=ids)
+) -> int:
+    return await _delete_cache_entries_of.run(conn, project=project, memory_ids=ids)
 
 
 async def list_texts(
@@ -182,8 +253,35 @@ async def list_by_sources(
     )
 
 
-async def delete_memories(conn: Connection, project: ProjectId, ids: Sequence[MemoryId]) -> int:
-    return await _delete_memories.run(conn, project=project, memory_ids=ids)
+async def lock_memories(conn: Connection, project: ProjectId, ids: Sequence[MemoryId]) -> None:
+    await _lock_memories.run(conn, project=project, memory_ids=ids)
+
+
+async def list_support(
+    conn: Connection, project: ProjectId, derived: Sequence[MemoryId], gone: Sequence[MemoryId]
+) -> list[Support]:
+    """What these came from, but for what is gone with them."""
+    return await _list_support.all(conn, project=project, derived=derived, gone=gone)
+
+
+async def list_superseded(
+    conn: Connection, project: ProjectId, ids: Sequence[MemoryId]
+) -> list[MemoryId]:
+    return await _list_superseded.values(conn, project=project, memory_ids=ids)
+
+
+async def restore_superseded(
+    conn: Connection, project: ProjectId, ids: Sequence[MemoryId]
+) -> dict[MemoryId, UserId]:
+    """They, and whose they are."""
+    found = await _restore_superseded.all(conn, project=project, memory_ids=ids)
+    return {owned.memory_id: owned.user_id for owned in found}
+
+
+async def delete_memories(conn: Connection, project: ProjectId, ids: Sequence[MemoryId]) -> Gone:
+    found = await _delete_memories.one(conn, project=project, memory_ids=ids)
+    assert found is not None
+    return found
 
 
 async def delete_scope(conn: Connection, project: ProjectId, user: UserId) -> None:

@@ -82,15 +82,77 @@ WHERE project_id = :project AND (user_id, external_id) IN (
 ORDER BY memory_id
 FOR UPDATE;
 
+-- name: lock_memory^
+-- One memory, kept from changing until we are done.
+SELECT
+    memory_id, user_id, kind, content, speaker, conversation_id, episode, external_id,
+    occurred_at, valid_from, valid_to, created_at, superseded_at, superseded_by, expires_at,
+    confidence, trust, metadata, version, '[]'::json AS sources
+FROM memories
+WHERE project_id = :project AND memory_id = :memory_id
+FOR UPDATE;
+
+-- name: keep_versions!
+-- Keeps what these memories are, before they are changed; of each the newest so many are kept.
+WITH kept AS (
+    INSERT INTO memory_versions (
+        project_id, memory_id, version, user_id, kind, content, speaker, conversation_id, episode,
+        occurred_at, valid_from, valid_to, created_at, replaced_at, why, superseded_at,
+        superseded_by, expires_at, confidence, trust, metadata)
+    SELECT
+        :project, m.memory_id, m.version, m.user_id, m.kind, m.content, m.speaker,
+        m.conversation_id, m.episode, m.occurred_at, m.valid_from, m.valid_to,
+        coalesce((SELECT max(v.replaced_at) FROM memory_versions v
+                  WHERE v.project_id = :project AND v.memory_id = m.memory_id), m.created_at),
+        clock_timestamp(), :why, m.superseded_at, m.superseded_by, m.expires_at, m.confidence,
+        m.trust, m.metadata
+    FROM memories m
+    WHERE m.project_id = :project AND m.memory_id = ANY(:memory_ids)
+    RETURNING memory_id, version
+)
+DELETE FROM memory_versions v
+USING kept
+WHERE v.project_id = :project AND v.memory_id = kept.memory_id
+  AND v.version <= kept.version - :most::integer;
+
+-- name: list_versions
+-- A page of what a memory is and was, from one version to another; a memory has few.
+SELECT
+    memory_id, version, kind, content, speaker, conversation_id, episode, occurred_at, valid_from,
+    valid_to, created_at, replaced_at, why, superseded_at, superseded_by, expires_at, confidence,
+    trust, metadata
+FROM (
+    SELECT
+        v.memory_id, v.version, v.kind, v.content, v.speaker, v.conversation_id, v.episode,
+        v.occurred_at, v.valid_from, v.valid_to, v.created_at, v.replaced_at, v.why,
+        v.superseded_at, v.superseded_by, v.expires_at, v.confidence, v.trust, v.metadata
+    FROM memory_versions v
+    WHERE v.project_id = :project AND v.memory_id = :memory_id
+    UNION ALL
+    SELECT
+        m.memory_id, m.version, m.kind, m.content, m.speaker, m.conversation_id, m.episode,
+        m.occurred_at, m.valid_from, m.valid_to,
+        coalesce((SELECT max(v.replaced_at) FROM memory_versions v
+                  WHERE v.project_id = :project AND v.memory_id = :memory_id), m.created_at),
+        NULL, NULL, m.superseded_at, m.superseded_by, m.expires_at, m.confidence, m.trust,
+        m.metadata
+    FROM memories m
+    WHERE m.project_id = :project AND m.memory_id = :memory_id) AS versions
+WHERE version > :above::integer AND version < :below::integer
+ORDER BY CASE WHEN :descending::boolean THEN -version ELSE version END
+LIMIT :most;
+
 -- name: update_memory!
--- A new version takes the place of the old one, under the same id.
+-- A new version takes the place of the old one, under the same id; it holds again, if it was
+-- superseded, unless that is to stay.
 UPDATE memories SET
     kind = :kind, content = :content, language = :language,
     words = words_in(memory_terms(:language, :speaker, :content)),
     speaker = :speaker, conversation_id = :conversation_id, episode = :episode,
     occurred_at = :occurred_at, valid_from = :valid_from, valid_to = :valid_to,
     expires_at = :expires_at, confidence = :confidence, trust = :trust, metadata = :metadata,
-    superseded_at = NULL, superseded_by = NULL, version = version + 1
+    superseded_at = CASE WHEN :patched::boolean THEN superseded_at END,
+    superseded_by = CASE WHEN :patched THEN superseded_by END, version = version + 1
 WHERE project_id = :project AND memory_id = :memory_id;
 
 -- name: index_memories!
@@ -113,9 +175,9 @@ INSERT INTO memory_postings (project_id, user_id, term, memory_id, frequency, wo
 SELECT :project, user_id, lexeme, memory_id, cardinality(positions), words
 FROM measured CROSS JOIN LATERAL unnest(terms);
 
--- name: unindex_memories
--- Takes postings, counts and vectors away; gives the memories whose terms were not all found
--- (another version of Postgres may stem otherwise than the one that wrote them).
+-- name: unindex_memories^
+-- Takes postings, counts and vectors away; gives how many, and the memories whose terms were not
+-- all found (another version of Postgres may stem otherwise than the one that wrote them).
 WITH measured AS MATERIALIZED (
     SELECT memory_id, user_id, words, memory_terms(language, speaker, content) AS terms
     FROM memories
@@ -136,12 +198,17 @@ WITH measured AS MATERIALIZED (
 ), unvectored AS (
     DELETE FROM memory_vectors v USING measured m
     WHERE v.project_id = :project AND v.memory_id = m.memory_id
+    RETURNING v.memory_id
 )
-SELECT m.memory_id
-FROM measured m
-LEFT JOIN (SELECT memory_id, sum(frequency) AS words FROM unposted GROUP BY memory_id) u
-    USING (memory_id)
-WHERE m.words <> coalesce(u.words, 0);
+SELECT
+    (SELECT count(*) FROM unposted) AS postings,
+    (SELECT count(*) FROM unvectored) AS vectors,
+    ARRAY(
+        SELECT m.memory_id
+        FROM measured m
+        LEFT JOIN (SELECT memory_id, sum(frequency) AS words FROM unposted GROUP BY memory_id) u
+            USING (memory_id)
+        WHERE m.words <> coalesce(u.words, 0)) AS stray;
 
 -- name: delete_postings_by_search!
 -- Slow: walks all postings of the owners of these memories.
@@ -258,9 +325,58 @@ SELECT DISTINCT memory_id
 FROM memory_sources
 WHERE project_id = :project AND source_type = :source_type AND source_id = ANY(:source_ids);
 
--- name: delete_memories!
--- Their vectors and sources go with them.
-DELETE FROM memories WHERE project_id = :project AND memory_id = ANY(:memory_ids);
+-- name: lock_memories!
+-- Memories that are about to go, in the order in which everyone locks them.
+SELECT FROM memories
+WHERE project_id = :project AND memory_id = ANY(:memory_ids)
+ORDER BY memory_id
+FOR UPDATE;
+
+-- name: list_support
+-- What derived memories came from beside what goes with them.
+SELECT DISTINCT d.kind AS derived_kind, s.user_id, s.conversation_id, s.episode, s.memory_id,
+       s.kind
+FROM memories d
+JOIN memory_sources c ON c.project_id = :project AND c.memory_id = d.memory_id
+    AND c.source_type = 'memory'
+JOIN memories s ON s.project_id = :project AND s.memory_id = c.source_id
+WHERE d.project_id = :project AND d.memory_id = ANY(:derived)
+  AND s.memory_id <> ALL(:gone::uuid[])
+ORDER BY s.memory_id;
+
+-- name: restore_superseded
+-- They hold again, until when they did before they were superseded.
+UPDATE memories m SET superseded_at = NULL, superseded_by = NULL, version = version + 1,
+    valid_to = (
+        SELECT v.valid_to FROM memory_versions v
+        WHERE v.project_id = :project AND v.memory_id = m.memory_id AND v.why = 'superseded'
+        ORDER BY v.version DESC
+        LIMIT 1)
+WHERE m.project_id = :project AND m.memory_id = ANY(:memory_ids)
+RETURNING m.memory_id, m.user_id;
+
+-- name: list_superseded
+-- What fell for these, and does not go with them.
+SELECT memory_id FROM memories
+WHERE project_id = :project AND superseded_by = ANY(:memory_ids)
+  AND memory_id <> ALL(:memory_ids)
+ORDER BY memory_id
+FOR UPDATE;
+
+-- name: delete_memories^
+-- Their versions, vectors, sources and uses go with them.
+WITH versions AS (
+    SELECT count(*) AS versions FROM memory_versions
+    WHERE project_id = :project AND memory_id = ANY(:memory_ids)
+), gone AS (
+    DELETE FROM memories WHERE project_id = :project AND memory_id = ANY(:memory_ids)
+    RETURNING kind
+)
+SELECT
+    count(*) AS memories, count(*) FILTER (WHERE kind = 'fact') AS facts,
+    count(*) FILTER (WHERE kind = 'summary') AS summaries,
+    (SELECT versions FROM versions) AS versions
+FROM gone;
 
 -- name: delete_scope!
 -- The counts of a user without memories.

@@ -1,18 +1,16 @@
 """Remembering: durable and found by words when the transaction commits; vectors follow."""
 
-from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 
 from app.db.sql import Connection
 from app.ids import MemoryId, ProjectId, UserId
-from app.jobs.outbox import enqueue
 from app.memory import queries
 from app.memory.clean import without_nul
-from app.memory.types import NewMemory, StoredMemory
+from app.memory.enqueue import enqueue_embedding
+from app.memory.forget import forget_derived
+from app.memory.types import NewMemory, StoredMemory, Why
 from app.memory.unindex import unindex
-
-EMBED_BATCH_MAX = 16
-"""Memories a row of the outbox."""
+from app.memory.versions import keep_versions
 
 ExternalKey = tuple[UserId, str]
 
@@ -22,6 +20,9 @@ COMPARED = [
     if name not in ("memory_id", "occurred_at", "language", "sources")
 ]
 """What makes a memory that comes again under its external id a new version of it."""
+
+READ = ("kind", "content", "speaker")
+"""What others are derived from."""
 
 
 async def remember(
@@ -40,7 +41,7 @@ async def remember(
     changed = {memory.memory_id: memory.user_id for memory in clean if memory.memory_id in new}
     known = [m for m in clean if m.memory_id not in new and m.external_id is not None]
     ids = await _replace_changed(conn, project, known, changed)
-    await _enqueue_embedding(conn, project, changed)
+    await enqueue_embedding(conn, project, changed)
     return [ids.get(_key(memory), memory.memory_id) for memory in clean]
 
 
@@ -63,7 +64,7 @@ async def _replace_changed(
         ids[_key(stored)] = stored.memory_id
         memory = latest[_key(stored)]
         if differs(memory, stored):
-            await _replace(conn, project, stored.memory_id, memory)
+            await replace(conn, project, stored, memory, "replaced")
             changed[stored.memory_id] = memory.user_id
     return ids
 
@@ -72,27 +73,15 @@ def differs(memory: NewMemory, stored: StoredMemory) -> bool:
     return any(getattr(memory, name) != getattr(stored, name) for name in COMPARED)
 
 
-async def _replace(
-    conn: Connection, project: ProjectId, memory_id: MemoryId, memory: NewMemory
+async def replace(
+    conn: Connection, project: ProjectId, stored: StoredMemory, memory: NewMemory, why: Why
 ) -> None:
+    """A new version under the id of the stored one, which the caller has locked. What came from
+    the old one goes, and is derived again."""
+    memory_id = stored.memory_id
+    if any(getattr(memory, name) != getattr(stored, name) for name in READ):
+        await forget_derived(conn, project, [memory_id])
+    await keep_versions(conn, project, [memory_id], why)
     await unindex(conn, project, [memory_id])
-    await queries.update_memory(conn, project, memory_id, memory)
+    await queries.update_memory(conn, project, memory_id, memory, patched=why == "patched")
     await queries.index_memories(conn, project, [memory_id])
-
-
-async def _enqueue_embedding(
-    conn: Connection, project: ProjectId, changed: dict[MemoryId, UserId]
-) -> None:
-    by_user: dict[UserId, list[MemoryId]] = defaultdict(list)
-    for memory_id, user in changed.items():
-        by_user[user].append(memory_id)
-    for user, ids in by_user.items():
-        for batch in _batches(ids):
-            subject = batch[0] if len(batch) == 1 else None
-            payload = {"memories": [memory_id.hex for memory_id in batch]}
-            await enqueue(conn, project, "embed_memories", user, subject, payload)
-
-
-def _batches(ids: list[MemoryId]) -> Iterable[list[MemoryId]]:
-    for start in range(0, len(ids), EMBED_BATCH_MAX):
-        yield ids[start : start + EMBED_BATCH_MAX]

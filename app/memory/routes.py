@@ -3,7 +3,7 @@
 from typing import Any, Literal
 
 import msgspec
-from litestar import Request, delete, get, post
+from litestar import Request, Response, delete, get, patch, post
 from litestar.di import NamedDependency
 from litestar.params import FromPath
 
@@ -13,8 +13,11 @@ from app.identity.users import Users
 from app.jobs.runner import JobRunner
 from app.memory import browse
 from app.memory.bodies import RememberBody, bodies_of
+from app.memory.patch import patch_memory
+from app.memory.patches import MemoryPatch
 from app.memory.submit import new_memories, submit_once
-from app.memory.types import Memory
+from app.memory.types import Forgotten, Memory
+from app.memory.versions import list_versions
 from app.web.body import decode, takes
 from app.web.idempotency import HEADER, claim_for
 from app.web.pages import Page, PageQuery, page, page_query
@@ -28,6 +31,7 @@ class DeletedMemory(msgspec.Struct, kw_only=True):
     id: str
     object: Literal["memory.deleted"] = "memory.deleted"
     deleted: bool = True
+    forgotten: Forgotten
 
 
 class DeletedMemories(msgspec.Struct, kw_only=True):
@@ -35,6 +39,7 @@ class DeletedMemories(msgspec.Struct, kw_only=True):
     user: str
     deleted: bool = True
     count: int
+    forgotten: Forgotten
 
 
 @post("/v1/memories", opt=WRITE, status_code=200, operation_class=takes(RememberBody))
@@ -77,9 +82,46 @@ async def get_memory(
     memory_id: FromPath[str],
     database: NamedDependency[Database],
     users: NamedDependency[Users],
-) -> Memory:
+) -> Response[Memory]:
     caller = await users.caller_of(request)
-    return await browse.get_memory(database, users, caller, memory_id)
+    return _tagged(await browse.get_memory(database, users, caller, memory_id))
+
+
+@patch(
+    "/v1/memories/{memory_id:str}",
+    opt=WRITE,
+    status_code=200,
+    operation_class=takes(MemoryPatch),
+)
+async def change_memory(
+    request: Request[Any, Any, Any],
+    memory_id: FromPath[str],
+    database: NamedDependency[Database],
+    users: NamedDependency[Users],
+    jobs: NamedDependency[JobRunner],
+    config: NamedDependency[Config],
+) -> Response[Memory]:
+    """Corrects a memory: what is sent is changed, and the version before is kept."""
+    data = decode(await request.body(), MemoryPatch)
+    caller = await users.caller_of(request)
+    if_match = request.headers.get("if-match")
+    changed = await patch_memory(database, users, config, caller, memory_id, data, if_match)
+    jobs.wake("embed_memories")
+    return _tagged(changed)
+
+
+@get("/v1/memories/{memory_id:str}/history", opt=READ)
+async def list_memory_versions(
+    request: Request[Any, Any, Any],
+    memory_id: FromPath[str],
+    database: NamedDependency[Database],
+    users: NamedDependency[Users],
+    config: NamedDependency[Config],
+) -> Page:
+    """What a memory is and was, the newest version first, and why each was replaced."""
+    paging = page_query(request.query_params, config.list_limit_max)
+    caller = await users.caller_of(request)
+    return await list_versions(database, caller, memory_id, paging)
 
 
 @delete("/v1/memories/{memory_id:str}", opt=WRITE, status_code=200)
@@ -91,8 +133,8 @@ async def forget_memory(
 ) -> DeletedMemory:
     """Forgets a memory and all that was derived from it."""
     caller = await users.caller_of(request)
-    await browse.forget_memory(database, caller, memory_id)
-    return DeletedMemory(id=memory_id)
+    forgotten = await browse.forget_memory(database, caller, memory_id)
+    return DeletedMemory(id=memory_id, forgotten=forgotten)
 
 
 @get("/v1/users/{user:str}/memories", opt=READ)
@@ -118,11 +160,17 @@ async def forget_user_memories(
 ) -> DeletedMemories:
     """Forgets all memories of a user; their conversations stay."""
     caller = await _caller_for(request, users, user)
-    return DeletedMemories(user=user, count=await browse.forget_all_of(database, caller))
+    forgotten = await browse.forget_all_of(database, caller)
+    return DeletedMemories(user=user, count=forgotten.memories, forgotten=forgotten)
 
 
 async def _caller_for(request: Request[Any, Any, Any], users: Users, user: str) -> Caller:
     return await users.caller_of(request, user)
+
+
+def _tagged(memory: Memory) -> Response[Memory]:
+    """Its version as the ETag, for `If-Match`."""
+    return Response(memory, headers={"ETag": f'"{memory.version}"'})
 
 
 def _all_of(kept: list[Memory]) -> PageQuery:
@@ -133,6 +181,8 @@ ROUTES = [
     remember_memories,
     list_memories,
     get_memory,
+    change_memory,
+    list_memory_versions,
     forget_memory,
     list_user_memories,
     forget_user_memories,

@@ -13,6 +13,8 @@ Kind = Literal["message", "fact", "summary", "note"]
 SourceType = Literal["item", "turn", "document", "memory"]
 Trust = Literal["user", "assistant", "document", "application"]
 """Whose word a memory is: what it may be used for follows from the least of its sources."""
+Why = Literal["patched", "replaced", "superseded", "restored"]
+"""Why a version of a memory is not the current one any more."""
 
 LANGUAGE = "english"
 """The text search configuration of postings and queries."""
@@ -72,6 +74,66 @@ class StoredMemory(msgspec.Struct, frozen=True):
     sources: list[dict[str, Any]]
 
 
+class Forgotten(msgspec.Struct, frozen=True, kw_only=True):
+    """What went, by sort: all memories, and how many of them were facts and summaries."""
+
+    memories: int = 0
+    facts: int = 0
+    summaries: int = 0
+    versions: int = 0
+    vectors: int = 0
+    postings: int = 0
+    cache_entries: int = 0
+    jobs: int = 0
+
+    def __add__(self, other: "Forgotten") -> "Forgotten":
+        sums = {n: getattr(self, n) + getattr(other, n) for n in self.__struct_fields__}
+        return Forgotten(**sums)
+
+
+class Unindexed(msgspec.Struct, frozen=True):
+    """How much was taken away, and the memories whose postings were not all found."""
+
+    postings: int
+    vectors: int
+    stray: list[MemoryId]
+
+
+class Support(msgspec.Struct, frozen=True):
+    """A memory that something was derived from, which goes without it."""
+
+    derived_kind: Kind
+    user_id: UserId
+    conversation_id: ConversationId | None
+    episode: str | None
+    memory_id: MemoryId
+    kind: Kind
+
+
+class StoredVersion(msgspec.Struct, frozen=True):
+    """What a memory is (then nothing replaced it) or was."""
+
+    memory_id: MemoryId
+    version: int
+    kind: Kind
+    content: str
+    speaker: str | None
+    conversation_id: ConversationId | None
+    episode: str | None
+    occurred_at: datetime
+    valid_from: datetime | None
+    valid_to: datetime | None
+    created_at: datetime
+    replaced_at: datetime | None
+    why: Why | None
+    superseded_at: datetime | None
+    superseded_by: MemoryId | None
+    expires_at: datetime | None
+    confidence: float | None
+    trust: Trust
+    metadata: dict[str, Any]
+
+
 class StoredText(msgspec.Struct, frozen=True):
     """What is embedded: the vector is kept only if the version is still this one."""
 
@@ -110,6 +172,31 @@ class Memory(msgspec.Struct, kw_only=True):
     sources: Sequence[Source]
     metadata: dict[str, Any]
     version: int
+
+
+class MemoryVersion(msgspec.Struct, kw_only=True):
+    """A memory as it looked; `created_at` is when it became so."""
+
+    id: str
+    object: Literal["memory.version"] = "memory.version"
+    version: int
+    kind: Kind
+    content: str
+    speaker: str | None
+    conversation: str | None
+    episode: str | None
+    occurred_at: datetime
+    valid_from: datetime | None
+    valid_to: datetime | None
+    created_at: datetime
+    replaced_at: datetime | None
+    why: Why | None
+    superseded_at: datetime | None
+    superseded_by: str | None
+    expires_at: datetime | None
+    confidence: float | None
+    trust: Trust
+    metadata: dict[str, Any]
 
 
 class MemoryFilter(msgspec.Struct, frozen=True, kw_only=True):

@@ -359,7 +359,14 @@ async def test_a_forgotten_memory_leaves_nothing(mine: Api, me: str, backstory: 
     gone, stays = await remember(mine, f"The word is {word}.", "Another word.")
     await embedded(backstory, me, 2)
     reply = await mine.delete(f"/v1/memories/{gone['id']}")
-    assert reply.body == {"id": gone["id"], "object": "memory.deleted", "deleted": True}
+    assert reply.body["forgotten"] == {
+        **dict.fromkeys(("facts", "summaries", "versions", "cache_entries", "jobs"), 0),
+        "memories": 1,
+        "vectors": 1,
+        "postings": 2,
+    }
+    assert reply.body["id"] == gone["id"]
+    assert reply.body["object"] == "memory.deleted"
     assert await tables_with(backstory, as_uuid(gone["id"])) == set()
     assert await tables_with(backstory, word) == set()
     assert (await mine.get(f"/v1/memories/{gone['id']}")).status == 404
@@ -394,7 +401,8 @@ async def test_all_of_a_user_is_forgotten(api: Api, mine: Api, me: str, backstor
     listed = (await api.get(f"/v1/users/{me}/memories?limit=100")).body["data"]
     assert len(listed) == 30
     reply = await api.delete(f"/v1/users/{me}/memories")
-    assert reply.body == {"object": "memories.deleted", "user": me, "deleted": True, "count": 30}
+    assert reply.body["count"] == reply.body["forgotten"]["memories"] == 30
+    assert (reply.body["object"], reply.body["user"]) == ("memories.deleted", me)
     left = await tables_of_user(backstory, me)
     assert {table for table in left if table.startswith("memor")} == set()
     assert (await mine.get("/v1/memories")).body["data"] == []
