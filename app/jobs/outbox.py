@@ -6,9 +6,9 @@ from uuid import UUID
 
 from app.db.database import Database
 from app.db.sql import Connection
-from app.ids import ProjectId, UserId, new_id
+from app.ids import ProjectId, UserId
 from app.jobs import queries
-from app.jobs.types import Backlog, FailedJob, Job, Topic
+from app.jobs.types import Backlog, FailedJob, Job, Topic, Work
 
 FAILED_SHOWN_MAX = 100
 
@@ -26,7 +26,13 @@ async def enqueue(
     payload: Any,
 ) -> None:
     """Work that exists when the caller's transaction commits; then `wake` its topic."""
-    await queries.insert_job(conn, project, new_id(), topic, user_id, subject_id, payload)
+    await enqueue_all(conn, project, topic, [Work(user_id, subject_id, payload)])
+
+
+async def enqueue_all(
+    conn: Connection, project: ProjectId, topic: Topic, works: Sequence[Work]
+) -> None:
+    await queries.insert_jobs(conn, project, topic, works)
 
 
 async def done(conn: Connection, job: Job) -> None:

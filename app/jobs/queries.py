@@ -6,11 +6,11 @@ from typing import Any
 from uuid import UUID
 
 from app.db.sql import Connection, load
-from app.ids import ProjectId, UserId
-from app.jobs.types import Backlog, FailedJob, Job, Topic
+from app.ids import ProjectId, new_id
+from app.jobs.types import Backlog, FailedJob, Job, Topic, Work
 
 _sql = load(__file__)
-_insert_job = _sql.statement("insert_job")
+_insert_jobs = _sql.statement("insert_jobs")
 _claim_jobs = _sql.rows("claim_jobs", Job)
 _delete_job = _sql.statement("delete_job")
 _delete_jobs_about = _sql.statement("delete_jobs_about")
@@ -23,23 +23,17 @@ _count_backlog = _sql.rows("count_backlog", Backlog)
 _drop_expired = _sql.statement("drop_expired")
 
 
-async def insert_job(
-    conn: Connection,
-    project: ProjectId,
-    outbox_id: UUID,
-    topic: Topic,
-    user_id: UserId,
-    subject_id: UUID | None,
-    payload: Any,
+async def insert_jobs(
+    conn: Connection, project: ProjectId, topic: Topic, works: Sequence[Work]
 ) -> None:
-    await _insert_job.run(
+    await _insert_jobs.run(
         conn,
         project=project,
-        outbox_id=outbox_id,
         topic=topic,
-        user_id=user_id,
-        subject_id=subject_id,
-        payload=payload,
+        outbox_ids=[new_id() for _ in works],
+        user_ids=[work.user_id for work in works],
+        subject_ids=[work.subject_id for work in works],
+        payloads=[work.payload for work in works],
     )
 
 

@@ -1,7 +1,9 @@
--- name: insert_job!
+-- name: insert_jobs!
 -- Work to be done once the transaction has committed.
 INSERT INTO outbox (project_id, outbox_id, topic, user_id, subject_id, payload)
-VALUES (:project, :outbox_id, :topic, :user_id, :subject_id, :payload);
+SELECT :project, outbox_id, :topic, user_id, subject_id, payload
+FROM unnest(:outbox_ids::uuid[], :user_ids::uuid[], :subject_ids::uuid[], :payloads::json[])
+    AS given (outbox_id, user_id, subject_id, payload);
 
 -- name: claim_jobs
 -- Takes due work of one topic, of all projects, and leases it.

@@ -19,6 +19,14 @@ Topic = Literal[
 ]
 
 
+class Work(msgspec.Struct, frozen=True):
+    """To be done for a user; `subject_id` names what it is about, if that is one thing alone."""
+
+    user_id: UserId
+    subject_id: UUID | None
+    payload: Any
+
+
 class Job(msgspec.Struct, frozen=True):
     """One row of the outbox, leased to us until `run_at`."""
 

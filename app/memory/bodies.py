@@ -1,6 +1,7 @@
 """What clients send to remember, and what it means."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from datetime import datetime
 from typing import Annotated, Any, get_args
 
@@ -8,7 +9,7 @@ import msgspec
 from msgspec import Meta
 
 from app.config import Config
-from app.errors import InvalidRequest, TooLarge
+from app.errors import BackstoryError, InvalidRequest, TooLarge
 from app.ids import ConversationId, MemoryId, UserId, parse_id
 from app.memory.types import Kind, NewMemory
 from app.web.times import parse_time
@@ -64,9 +65,28 @@ def bodies_of(body: RememberBody, config: Config) -> list[MemoryBody]:
             f"'memories' must have from 1 to {config.memories_per_request_max} entries.",
             param="memories",
         )
-    for memory in found:
-        _check_size(memory, config.memory_bytes_max)
+    for place, memory in placed(found, body):
+        with below(place):
+            _check_size(memory, config.memory_bytes_max)
     return found
+
+
+def placed(memories: Sequence[MemoryBody], body: RememberBody) -> Iterator[tuple[str, MemoryBody]]:
+    """Each with where it stands in the request, for errors to name."""
+    for number, memory in enumerate(memories):
+        yield "" if body.memories is None else f"memories[{number}]", memory
+
+
+@contextmanager
+def below(place: str) -> Iterator[None]:
+    """An error inside is about a field of what stands there."""
+    try:
+        yield
+    except BackstoryError as error:
+        if place:
+            error.message = f"{place}: {error.message}"
+            error.param = f"{place}.{error.param}" if error.param else place
+        raise
 
 
 def _given(body: RememberBody) -> dict[str, Any]:

@@ -5,7 +5,8 @@ from collections.abc import Iterable, Mapping
 
 from app.db.sql import Connection
 from app.ids import MemoryId, ProjectId, UserId
-from app.jobs.outbox import enqueue
+from app.jobs.outbox import enqueue_all
+from app.jobs.types import Work
 
 EMBED_BATCH_MAX = 16
 """Memories a row of the outbox."""
@@ -18,11 +19,14 @@ async def enqueue_embedding(
     by_user: dict[UserId, list[MemoryId]] = defaultdict(list)
     for memory_id, user in changed.items():
         by_user[user].append(memory_id)
-    for user, ids in by_user.items():
-        for batch in _batches(ids):
-            subject = batch[0] if len(batch) == 1 else None
-            payload = {"memories": [memory_id.hex for memory_id in batch]}
-            await enqueue(conn, project, "embed_memories", user, subject, payload)
+    works = [_work(user, batch) for user, ids in by_user.items() for batch in _batches(ids)]
+    if works:
+        await enqueue_all(conn, project, "embed_memories", works)
+
+
+def _work(user: UserId, ids: list[MemoryId]) -> Work:
+    payload = {"memories": [memory_id.hex for memory_id in ids]}
+    return Work(user, ids[0] if len(ids) == 1 else None, payload)
 
 
 def _batches(ids: list[MemoryId]) -> Iterable[list[MemoryId]]:

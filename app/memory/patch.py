@@ -59,5 +59,5 @@ def _matches(version: int, if_match: str) -> bool:
 async def _change(
     conn: Connection, project: ProjectId, stored: StoredMemory, memory: NewMemory
 ) -> None:
-    await replace(conn, project, stored, memory, "patched")
+    await replace(conn, project, [(stored, memory)], "patched")
     await enqueue_embedding(conn, project, {stored.memory_id: stored.user_id})

@@ -1,6 +1,6 @@
 """Typed access to queries.sql."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 from uuid import UUID
 
@@ -43,7 +43,7 @@ _lock_by_external_ids = _sql.rows("lock_memories_by_external_ids", StoredMemory)
 _lock_memory = _sql.rows("lock_memory", StoredMemory)
 _keep_versions = _sql.statement("keep_versions")
 _list_versions = _sql.rows("list_versions", StoredVersion)
-_update_memory = _sql.statement("update_memory")
+_update_memories = _sql.statement("update_memories")
 _index_memories = _sql.statement("index_memories")
 _unindex_memories = _sql.rows("unindex_memories", Unindexed)
 _delete_postings_by_search = _sql.statement("delete_postings_by_search")
@@ -76,14 +76,11 @@ async def insert_memories(
     conn: Connection, project: ProjectId, memories: Sequence[NewMemory]
 ) -> set[MemoryId]:
     """The ids of those that were not known yet."""
-    columns: dict[str, list[Any]] = {
-        f"{name}s": [getattr(memory, name) for memory in memories] for name in _INSERTED
-    }
     sources = [(memory.memory_id, source) for memory in memories for source in memory.sources]
     found = await _insert_memories.values(
         conn,
         project=project,
-        **columns,
+        **_columns(memories),
         source_owners=[owner for owner, _ in sources],
         source_types=[source.type for _, source in sources],
         source_ids=[source.id for _, source in sources],
@@ -144,16 +141,15 @@ async def list_versions(
     )
 
 
-async def update_memory(
-    conn: Connection,
-    project: ProjectId,
-    memory_id: MemoryId,
-    memory: NewMemory,
-    *,
-    patched: bool,
+async def update_memories(
+    conn: Connection, project: ProjectId, memories: Mapping[MemoryId, NewMemory], *, patched: bool
 ) -> None:
-    values = msgspec.structs.asdict(memory) | {"memory_id": memory_id, "patched": patched}
-    await _update_memory.run(conn, project=project, **values)
+    columns = _columns(list(memories.values())) | {"memory_ids": list(memories)}
+    await _update_memories.run(conn, project=project, patched=patched, **columns)
+
+
+def _columns(memories: Sequence[NewMemory]) -> dict[str, list[Any]]:
+    return {f"{name}s": [getattr(memory, name) for memory in memories] for name in _INSERTED}
 
 
 async def index_memories(conn: Connection, project: ProjectId, ids: Sequence[MemoryId]) -> None:

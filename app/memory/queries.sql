@@ -142,18 +142,26 @@ WHERE version > :above::integer AND version < :below::integer
 ORDER BY CASE WHEN :descending::boolean THEN -version ELSE version END
 LIMIT :most;
 
--- name: update_memory!
--- A new version takes the place of the old one, under the same id; it holds again, if it was
+-- name: update_memories!
+-- New versions take the place of the old ones, under the same ids; they hold again, if they were
 -- superseded, unless that is to stay.
-UPDATE memories SET
-    kind = :kind, content = :content, language = :language,
-    words = words_in(memory_terms(:language, :speaker, :content)),
-    speaker = :speaker, conversation_id = :conversation_id, episode = :episode,
-    occurred_at = :occurred_at, valid_from = :valid_from, valid_to = :valid_to,
-    expires_at = :expires_at, confidence = :confidence, trust = :trust, metadata = :metadata,
-    superseded_at = CASE WHEN :patched::boolean THEN superseded_at END,
-    superseded_by = CASE WHEN :patched THEN superseded_by END, version = version + 1
-WHERE project_id = :project AND memory_id = :memory_id;
+UPDATE memories m SET
+    kind = g.kind, content = g.content, language = g.language,
+    words = words_in(memory_terms(g.language, g.speaker, g.content)),
+    speaker = g.speaker, conversation_id = g.conversation_id, episode = g.episode,
+    occurred_at = g.occurred_at, valid_from = g.valid_from, valid_to = g.valid_to,
+    expires_at = g.expires_at, confidence = g.confidence, trust = g.trust, metadata = g.metadata,
+    superseded_at = CASE WHEN :patched::boolean THEN m.superseded_at END,
+    superseded_by = CASE WHEN :patched THEN m.superseded_by END, version = m.version + 1
+FROM unnest(
+    :memory_ids::uuid[], :kinds::text[], :contents::text[], :languages::text[], :speakers::text[],
+    :conversation_ids::uuid[], :episodes::text[], :occurred_ats::timestamptz[],
+    :valid_froms::timestamptz[], :valid_tos::timestamptz[], :expires_ats::timestamptz[],
+    :confidences::real[], :trusts::text[], :metadatas::jsonb[])
+    AS g (
+    memory_id, kind, content, language, speaker, conversation_id, episode, occurred_at,
+    valid_from, valid_to, expires_at, confidence, trust, metadata)
+WHERE m.project_id = :project AND m.memory_id = g.memory_id;
 
 -- name: index_memories!
 -- Postings and counts of memories that have none.

@@ -59,14 +59,13 @@ async def _replace_changed(
     if not known:
         return {}
     latest = {_key(memory): memory for memory in known}
-    ids = {}
-    for stored in await queries.lock_memories_by_external_ids(conn, project, list(latest)):
-        ids[_key(stored)] = stored.memory_id
-        memory = latest[_key(stored)]
-        if differs(memory, stored):
-            await replace(conn, project, stored, memory, "replaced")
-            changed[stored.memory_id] = memory.user_id
-    return ids
+    found = await queries.lock_memories_by_external_ids(conn, project, list(latest))
+    differing = [
+        (stored, latest[_key(stored)]) for stored in found if differs(latest[_key(stored)], stored)
+    ]
+    await replace(conn, project, differing, "replaced")
+    changed.update({stored.memory_id: stored.user_id for stored, _ in differing})
+    return {_key(stored): stored.memory_id for stored in found}
 
 
 def differs(memory: NewMemory, stored: StoredMemory) -> bool:
@@ -74,14 +73,20 @@ def differs(memory: NewMemory, stored: StoredMemory) -> bool:
 
 
 async def replace(
-    conn: Connection, project: ProjectId, stored: StoredMemory, memory: NewMemory, why: Why
+    conn: Connection, project: ProjectId, pairs: Sequence[tuple[StoredMemory, NewMemory]], why: Why
 ) -> None:
-    """A new version under the id of the stored one, which the caller has locked. What came from
-    the old one goes, and is derived again."""
-    memory_id = stored.memory_id
-    if any(getattr(memory, name) != getattr(stored, name) for name in READ):
-        await forget_derived(conn, project, [memory_id])
-    await keep_versions(conn, project, [memory_id], why)
-    await unindex(conn, project, [memory_id])
-    await queries.update_memory(conn, project, memory_id, memory, patched=why == "patched")
-    await queries.index_memories(conn, project, [memory_id])
+    """New versions under the ids of the stored ones, which the caller has locked. What came from
+    the old ones goes, and is derived again."""
+    if not pairs:
+        return
+    replaced = {stored.memory_id: memory for stored, memory in pairs}
+    if read := [stored.memory_id for stored, memory in pairs if _reads_otherwise(memory, stored)]:
+        await forget_derived(conn, project, read)
+    await keep_versions(conn, project, list(replaced), why)
+    await unindex(conn, project, list(replaced))
+    await queries.update_memories(conn, project, replaced, patched=why == "patched")
+    await queries.index_memories(conn, project, list(replaced))
+
+
+def _reads_otherwise(memory: NewMemory, stored: StoredMemory) -> bool:
+    return any(getattr(memory, name) != getattr(stored, name) for name in READ)

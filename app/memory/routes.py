@@ -12,7 +12,7 @@ from app.db.database import Database
 from app.identity.users import Users
 from app.jobs.runner import JobRunner
 from app.memory import browse
-from app.memory.bodies import RememberBody, bodies_of
+from app.memory.bodies import RememberBody, bodies_of, placed
 from app.memory.patch import patch_memory
 from app.memory.patches import MemoryPatch
 from app.memory.submit import new_memories, submit_once
@@ -53,7 +53,8 @@ async def remember_memories(
     """Remembers one memory, or many; answers when they are durable and found by words."""
     data = decode(await request.body(), RememberBody)
     user = (await users.caller_of(request, data.user)).external_id
-    memories = await new_memories(users, request.auth, bodies_of(data, config), user)
+    bodies = placed(bodies_of(data, config), data)
+    memories = await new_memories(users, request.auth, bodies, user)
     key = request.headers.get(HEADER)
     claim = claim_for(request.auth, key, await request.body(), user) if key else None
     ttl_seconds = config.idempotency_ttl_seconds

@@ -1,6 +1,6 @@
 """Remembering what a client sends: for whom, once for an Idempotency-Key, and shown as stored."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 from uuid import UUID
 
@@ -10,7 +10,7 @@ from app.errors import NotFound
 from app.identity.users import Users
 from app.ids import PROJECT_ITSELF, MemoryId, ProjectId
 from app.memory import queries
-from app.memory.bodies import MemoryBody, new_memory
+from app.memory.bodies import MemoryBody, below, new_memory
 from app.memory.remember import remember
 from app.memory.show import shown
 from app.memory.types import Memory, NewMemory
@@ -21,14 +21,19 @@ OK = 200
 
 
 async def new_memories(
-    users: Users, principal: Principal, bodies: Sequence[MemoryBody], user: str | None
+    users: Users,
+    principal: Principal,
+    bodies: Iterable[tuple[str, MemoryBody]],
+    user: str | None,
 ) -> list[NewMemory]:
-    """`user` is who the request as a whole names; a memory may not name another."""
+    """Of bodies and their places. `user` is who the request as a whole names; a memory may not
+    name another."""
     now = datetime.now(UTC)
     found = []
-    for body in bodies:
-        caller = await users.caller(principal, named_user(body.user, user))
-        found.append(new_memory(body, caller.user or PROJECT_ITSELF, now))
+    for place, body in bodies:
+        with below(place):
+            caller = await users.caller(principal, named_user(body.user, user))
+            found.append(new_memory(body, caller.user or PROJECT_ITSELF, now))
     return found
 
 

@@ -107,6 +107,19 @@ async def test_many_are_answered_in_their_order(mine: Api) -> None:
     assert len({memory["id"] for memory in memories}) == 200
 
 
+async def test_a_thousand_that_changed_are_replaced_in_one_call(mine: Api) -> None:
+    def batch(word: str) -> Json:
+        return {"memories": [{"content": f"{word}{n}", "external_id": f"{n}"} for n in range(1000)]}
+
+    first = (await mine.send("POST", "/v1/memories", batch("red"))).body["data"]
+    second = (await mine.send("POST", "/v1/memories", batch("blue"))).body["data"]
+    assert [memory["id"] for memory in second] == [memory["id"] for memory in first]
+    assert {memory["version"] for memory in second} == {2}
+    assert [memory["content"] for memory in second] == [f"blue{n}" for n in range(1000)]
+    assert await recalled(mine, "blue512", limit=1) == ["blue512"]
+    assert "red512" not in await recalled(mine, "red512", limit=5)
+
+
 async def test_many_may_be_of_different_users(api: Api) -> None:
     one, other = somebody(), somebody()
     body = {"memories": [{"content": "mine", "user": one}, {"content": "hers", "user": other}]}
@@ -223,13 +236,20 @@ async def test_what_is_forgotten_is_in_no_kept_answer(mine: Api, backstory: Serv
         ({"content": "x", "metadata": []}, "metadata"),
         ({"content": "x", "metadata": nested(33)}, "metadata"),
         ({"content": "x", "metadata": nested(100)}, "metadata"),
-        ({"memories": [{"content": "x", "metadata": nested(100)}]}, "metadata"),
+        ({"memories": [{"content": "x", "metadata": nested(100)}]}, "memories[0].metadata"),
+        ({"memories": [{"content": "x"}, {"content": " "}]}, "memories[1].content"),
+        ({"memories": [{"content": "x"}, {"content": 1}]}, "memories[1].content"),
+        ({"memories": [{"content": "x"}, {"content": "x", "user": "*"}]}, "memories[1]"),
+        (
+            {"memories": [{"content": "x", "occurred_at": 1}, {"content": "x", "expires_at": ""}]},
+            "memories[1].expires_at",
+        ),
         ({"content": "x", "colour": "red"}, None),
         ({"content": "x", "user": "*"}, None),
         ({"memories": []}, "memories"),
         ({"memories": [{"content": "x"}] * 1001}, "memories"),
         ({"memories": [{"content": "x"}], "kind": "fact"}, "kind"),
-        ({"memories": [{"content": "x"}, {"kind": "note"}]}, None),
+        ({"memories": [{"content": "x"}, {"kind": "note"}]}, "memories[1].content"),
     ],
 )
 async def test_what_cannot_be_remembered_is_refused(
@@ -249,10 +269,11 @@ async def test_a_memory_that_is_too_large_is_refused(api: Api, backstory: Servic
 
 
 async def test_a_batch_is_remembered_whole_or_not_at_all(mine: Api) -> None:
-    reply = await mine.send(
-        "POST", "/v1/memories", {"memories": [{"content": "good"}, {"content": ""}]}
-    )
-    assert reply.status == 400
+    memories = [{"content": f"good {n}"} for n in range(1000)]
+    memories[17] = {"content": ""}
+    reply = await mine.send("POST", "/v1/memories", {"memories": memories})
+    assert (reply.status, reply.error["param"]) == (400, "memories[17].content")
+    assert reply.error["message"] == "memories[17]: 'content' must not be empty."
     assert (await mine.get("/v1/memories")).body["data"] == []
 
 

@@ -10,8 +10,9 @@ import asyncpg
 
 from app.config import Config
 from app.db.database import Database, open_database
-from app.ids import ProjectId, UserId, new_id
-from app.jobs.queries import insert_job
+from app.ids import ProjectId, UserId
+from app.jobs.outbox import enqueue_all
+from app.jobs.types import Work
 from app.memory.queries import insert_memories
 from app.memory.types import NewMemory
 from tests.bench.measure import (
@@ -87,9 +88,9 @@ def _ways(
         async with database.tenant(project) as conn:
             await insert_memories(conn, project, memories)
             ids = [memory.memory_id.hex for memory in memories]
-            for start in range(0, size, BATCH):
-                payload = {"memories": ids[start : start + BATCH]}
-                await insert_job(conn, project, new_id(), "embed_memories", user, None, payload)
+            batches = [ids[start : start + BATCH] for start in range(0, size, BATCH)]
+            works = [Work(user, None, {"memories": batch}) for batch in batches]
+            await enqueue_all(conn, project, "embed_memories", works)
 
     return {f"{OURS}, {size}": timed(over_http), f"{BARE}, {size}": timed(by_sql)}
 
