@@ -32,6 +32,7 @@ from app.erasure.at_engine import delete_handler
 from app.errors import StartError
 from app.identity.authenticate import Authenticator
 from app.identity.users import Users
+from app.jobs import routes as jobs_routes
 from app.jobs.runner import open_job_runner
 from app.log import set_up_log
 from app.memory import routes as memory_routes
@@ -72,6 +73,7 @@ ROUTES: list[Any] = [
     *recall_routes.ROUTES,
     *blobs_routes.ROUTES,
     *usage_routes.ROUTES,
+    *jobs_routes.ROUTES,
 ]
 PROVIDED = (
     "config",

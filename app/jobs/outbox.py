@@ -65,3 +65,8 @@ async def retry_failed(database: Database, project: ProjectId) -> int:
 async def backlog(database: Database) -> list[Backlog]:
     async with database.across() as conn:
         return await queries.count_backlog(conn)
+
+
+async def project_backlog(database: Database, project: ProjectId) -> list[Backlog]:
+    async with database.tenant(project) as conn:
+        return await queries.count_project_backlog(conn, project)

@@ -20,6 +20,7 @@ _give_up_job = _sql.statement("give_up_job")
 _list_failed_jobs = _sql.rows("list_failed_jobs", FailedJob)
 _retry_failed_jobs = _sql.statement("retry_failed_jobs")
 _count_backlog = _sql.rows("count_backlog", Backlog)
+_count_project_backlog = _sql.rows("count_project_backlog", Backlog)
 _drop_expired = _sql.statement("drop_expired")
 
 
@@ -76,6 +77,10 @@ async def retry_failed_jobs(conn: Connection, project: ProjectId) -> int:
 
 async def count_backlog(conn: Connection) -> list[Backlog]:
     return await _count_backlog.all(conn)
+
+
+async def count_project_backlog(conn: Connection, project: ProjectId) -> list[Backlog]:
+    return await _count_project_backlog.all(conn, project=project)
 
 
 async def drop_expired(conn: Connection, most: int) -> int:

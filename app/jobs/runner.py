@@ -9,6 +9,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from datetime import timedelta
 
+import msgspec
 import structlog
 
 from app.config import Config
@@ -28,14 +29,23 @@ DROP_EXPIRED_SECONDS = 60.0
 DROP_EXPIRED_MAX = 10_000
 
 
-class TopicWorker:
-    """The work of one topic: `jobs_max` a batch, `batches_max` batches at a time."""
+class Bounds(msgspec.Struct, frozen=True, kw_only=True):
+    """What a topic may take: `jobs_max` a batch, `batches_max` batches at a time. A batch has to
+    end within its lease, else another worker takes its jobs too."""
 
-    def __init__(self, topic: Topic, handle: Handler, jobs_max: int, batches_max: int) -> None:
+    jobs_max: int
+    batches_max: int
+    lease_seconds: float
+    attempts_max: int
+
+
+class TopicWorker:
+    def __init__(self, topic: Topic, handle: Handler, bounds: Bounds) -> None:
         self.topic = topic
         self.handle = handle
-        self.jobs_max = jobs_max
-        self.slots = asyncio.Semaphore(batches_max)
+        self.bounds = bounds
+        self.lease = timedelta(seconds=bounds.lease_seconds)
+        self.slots = asyncio.Semaphore(bounds.batches_max)
         self.awake = asyncio.Event()
         self.must_rest = False
         self.running: set[asyncio.Task[None]] = set()
@@ -48,15 +58,27 @@ class JobRunner:
         self._database = database
         self._stop_seconds_max = stop_seconds_max
         self._config = config
-        self._lease = timedelta(seconds=config.outbox_lease_seconds)
         self._workers: dict[Topic, TopicWorker] = {}
         self._loops: list[asyncio.Task[None]] = []
 
     def serve(
-        self, topic: Topic, handle: Handler, *, jobs_max: int = 16, batches_max: int = 2
+        self,
+        topic: Topic,
+        handle: Handler,
+        *,
+        jobs_max: int = 16,
+        batches_max: int = 2,
+        lease_seconds: float | None = None,
+        attempts_max: int | None = None,
     ) -> None:
-        """Begins to work on a topic."""
-        worker = self._workers[topic] = TopicWorker(topic, handle, jobs_max, batches_max)
+        """Begins to work on a topic; lease and attempts are the configured ones by default."""
+        bounds = Bounds(
+            jobs_max=jobs_max,
+            batches_max=batches_max,
+            lease_seconds=lease_seconds or self._config.outbox_lease_seconds,
+            attempts_max=attempts_max or self._config.outbox_attempts_max,
+        )
+        worker = self._workers[topic] = TopicWorker(topic, handle, bounds)
         self._loops.append(asyncio.create_task(self._serve_forever(worker)))
 
     def wake(self, topic: Topic) -> None:
@@ -104,7 +126,9 @@ class JobRunner:
         worker.awake.clear()  # before we look: what is enqueued from here on wakes us again
         try:
             async with self._database.across() as conn:
-                return await queries.claim_jobs(conn, worker.topic, worker.jobs_max, self._lease)
+                return await queries.claim_jobs(
+                    conn, worker.topic, worker.bounds.jobs_max, worker.lease
+                )
         except Unavailable:
             worker.must_rest = True
         except Exception:
@@ -114,15 +138,15 @@ class JobRunner:
 
     async def _run_batch(self, worker: TopicWorker, jobs: list[Job]) -> None:
         try:
-            await self._work(worker, await self._without_exhausted(jobs))
+            await self._work(worker, await self._without_exhausted(worker, jobs))
         except Unavailable:
             log.warning("jobs.storage_unavailable", topic=worker.topic, jobs=len(jobs))
         finally:
             worker.slots.release()
 
-    async def _without_exhausted(self, jobs: list[Job]) -> list[Job]:
+    async def _without_exhausted(self, worker: TopicWorker, jobs: list[Job]) -> list[Job]:
         """Jobs whose workers died so often that they may be what killed them are given up."""
-        most = self._config.outbox_attempts_max
+        most = worker.bounds.attempts_max
         for job in jobs:
             if job.attempts > most:
                 await self._give_up(job, "Its worker died or overran its lease each time.")
@@ -151,7 +175,7 @@ class JobRunner:
     async def _count_failure(self, worker: TopicWorker, jobs: list[Job], error: Exception) -> None:
         """Of a batch we cannot know whose failure it was: handled alone, the job will tell."""
         if len(jobs) == 1:
-            await self._note_failure(jobs[0], error)
+            await self._note_failure(worker, jobs[0], error)
         await self._work_one_by_one(worker, jobs)
 
     async def _work_one_by_one(self, worker: TopicWorker, jobs: list[Job]) -> None:
@@ -165,10 +189,10 @@ class JobRunner:
             async with self._database.tenant(job.project_id) as conn:
                 await queries.release_job(conn, job, why)
 
-    async def _note_failure(self, job: Job, error: Exception) -> None:
+    async def _note_failure(self, worker: TopicWorker, job: Job, error: Exception) -> None:
         why = said(error)[:ERROR_LENGTH_MAX].replace("\x00", "\ufffd")
         log.error("jobs.failed", topic=job.topic, attempt=job.attempts, exc_info=error)
-        if job.attempts >= self._config.outbox_attempts_max:
+        if job.attempts >= worker.bounds.attempts_max:
             await self._give_up(job, why)
             return
         delay = timedelta(seconds=retry_seconds(job.attempts))

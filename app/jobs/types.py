@@ -52,7 +52,7 @@ class FailedJob(msgspec.Struct, frozen=True):
 
 
 class Backlog(msgspec.Struct, frozen=True):
-    """How much waits of one topic, in all projects together."""
+    """How much waits of one topic: of one project, or of all together."""
 
     topic: Topic
     waiting: int

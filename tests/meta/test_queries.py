@@ -41,6 +41,7 @@ WHOLE_PROJECT_READ = {
     "list_scopes": "one row a user that has memories, for recall by everyone",
     "list_running_in": "only what runs at this moment is there",
     "list_failed_jobs": "a partial index holds failed jobs only",
+    "count_project_backlog": "how much waits is asked by an admin, now and then",
     "retry_failed_jobs": "a partial index holds failed jobs only",
     "delete_dead_workers": "one row a worker",
 }
