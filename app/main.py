@@ -37,6 +37,7 @@ from app.jobs.runner import open_job_runner
 from app.log import set_up_log
 from app.memory import routes as memory_routes
 from app.memory.embed import JOBS_MAX, embed_handler
+from app.memory.marks import Marks
 from app.processes import DRAIN_SIGNAL
 from app.recall import routes as recall_routes
 from app.responses import context_routes, socket_routes
@@ -82,6 +83,7 @@ PROVIDED = (
     "breaker",
     "embedder",
     "jobs",
+    "marks",
     "parts",
     "conversations",
     "runs",
@@ -159,6 +161,7 @@ async def _lifespan(app: Litestar, config: Config) -> AsyncIterator[None]:
             running=Running(),
             seals=Seals(vault),
             windows=Windows(engine, config.engine_context_tokens),
+            marks=Marks(vault.derive("forgotten"), users),
         )
         _serve_jobs(parts)
         app.state.update(
@@ -168,6 +171,7 @@ async def _lifespan(app: Litestar, config: Config) -> AsyncIterator[None]:
             breaker=engine.breaker,
             embedder=embedder,
             jobs=jobs,
+            marks=parts.marks,
             parts=parts,
             conversations=ConversationParts(
                 config, parts.keys.contents, database, users, parts.settings, parts.images, jobs
@@ -185,7 +189,8 @@ async def _lifespan(app: Litestar, config: Config) -> AsyncIterator[None]:
 def _serve_jobs(parts: Parts) -> None:
     config, database, jobs = parts.config, parts.database, parts.jobs
     titles = TitleMaker(config, database, parts.engine, parts.settings, parts.request_log)
-    jobs.serve("remember_turn", turn_handler(database, jobs, config.memory_bytes_max))
+    remember = turn_handler(database, jobs, parts.marks, config.memory_bytes_max)
+    jobs.serve("remember_turn", remember)
     jobs.serve("embed_memories", embed_handler(database, parts.embedder), jobs_max=JOBS_MAX)
     jobs.serve("title_conversation", titles.handler, jobs_max=1)
     jobs.serve("delete_at_engine", delete_handler(database, parts.engine))

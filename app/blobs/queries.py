@@ -84,8 +84,8 @@ async def hold_blobs(
 
 async def delete_unused_blobs(
     conn: Connection, project: ProjectId, user_id: UserId, hashes: Sequence[bytes]
-) -> None:
-    await _delete_unused_blobs.run(conn, project=project, user_id=user_id, hashes=hashes)
+) -> int:
+    return await _delete_unused_blobs.run(conn, project=project, user_id=user_id, hashes=hashes)
 
 
 async def list_blobs(

@@ -26,12 +26,13 @@ async def keep(conn: Connection, project: ProjectId, user: UserId, blobs: Sequen
 
 async def drop_unused(
     conn: Connection, project: ProjectId, user: UserId, hashes: Sequence[bytes]
-) -> None:
+) -> int:
     """Those of them that nothing has any more, after what had them was deleted. Of two that cease
     to have the same bytes at once, the later one sees that it is the last."""
-    if hashes:
-        await queries.hold_blobs(conn, project, user, hashes)
-        await queries.delete_unused_blobs(conn, project, user, hashes)
+    if not hashes:
+        return 0
+    await queries.hold_blobs(conn, project, user, hashes)
+    return await queries.delete_unused_blobs(conn, project, user, hashes)
 
 
 async def read(

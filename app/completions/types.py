@@ -1,6 +1,6 @@
 """A chat completion as OpenAI's clients ask for it: the fields that are translated."""
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 
 import msgspec
 from msgspec import Meta
@@ -150,9 +150,3 @@ class CompletionFields(msgspec.Struct, kw_only=True):
     @property
     def include_usage(self) -> bool:
         return bool(self.stream_options and self.stream_options.include_usage)
-
-
-class DeletedCompletion(msgspec.Struct, frozen=True, kw_only=True):
-    id: str
-    object: Literal["chat.completion.deleted"] = "chat.completion.deleted"
-    deleted: bool = True

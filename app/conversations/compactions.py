@@ -57,7 +57,7 @@ async def keep_compaction(
     await queries.insert_compaction(conn, values)
 
 
-async def forget_compactions(conn: Connection, project: ProjectId, items: Sequence[UUID]) -> None:
+async def forget_compactions(conn: Connection, project: ProjectId, items: Sequence[UUID]) -> int:
     """Those that were made from these items. Call it when the items are gone: a compaction that
     is stored at this moment waits for them."""
-    await queries.delete_compactions(conn, project, items)
+    return await queries.delete_compactions(conn, project, items)

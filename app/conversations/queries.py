@@ -139,8 +139,8 @@ async def insert_compaction(conn: Connection, values: dict[str, Any]) -> None:
     await _insert_compaction.run(conn, **values)
 
 
-async def delete_compactions(conn: Connection, project: ProjectId, sources: Sequence[UUID]) -> None:
-    await _delete_compactions.run(conn, project=project, sources=sources)
+async def delete_compactions(conn: Connection, project: ProjectId, sources: Sequence[UUID]) -> int:
+    return await _delete_compactions.run(conn, project=project, sources=sources)
 
 
 async def list_range_items(

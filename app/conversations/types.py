@@ -106,12 +106,6 @@ class Conversation(msgspec.Struct, frozen=True, kw_only=True):
     user: str | None
 
 
-class DeletedConversation(msgspec.Struct, frozen=True, kw_only=True):
-    id: str
-    object: Literal["conversation.deleted"] = "conversation.deleted"
-    deleted: bool = True
-
-
 class CreateConversation(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
     items: list[Item] | None = None
     metadata: Metadata | None = None

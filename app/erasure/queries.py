@@ -74,6 +74,7 @@ _lock_tree = _sql.statement("lock_tree")
 _delete_conversation = _sql.rows("delete_conversation", GoneConversation)
 _list_own_spans = _sql.rows("list_own_spans", Span)
 _delete_items = _sql.rows("delete_items", GoneItem)
+_list_messages = _sql.statement("list_messages")
 _clear_titles = _sql.rows("clear_titles", Untitled)
 _delete_responses = _sql.rows("delete_responses", Shared)
 _bury_turns = _sql.statement("bury_turns")
@@ -113,6 +114,12 @@ async def delete_items(
     return await _delete_items.all(conn, project=project, **values)
 
 
+async def list_messages(
+    conn: Connection, project: ProjectId, user_id: UserId, hashes: Sequence[bytes]
+) -> list[dict[str, Any]]:
+    return await _list_messages.values(conn, project=project, user_id=user_id, hashes=hashes)
+
+
 async def clear_titles(
     conn: Connection, project: ProjectId, item_ids: Sequence[ItemId]
 ) -> list[Untitled]:
@@ -131,8 +138,8 @@ async def bury_turns(conn: Connection, project: ProjectId, turn_ids: Sequence[Tu
 
 async def delete_cache_entries(
     conn: Connection, project: ProjectId, response_ids: Sequence[ResponseId]
-) -> None:
-    await _delete_cache_entries.run(conn, project=project, response_ids=response_ids)
+) -> int:
+    return await _delete_cache_entries.run(conn, project=project, response_ids=response_ids)
 
 
 async def replace_log(
@@ -149,8 +156,8 @@ async def get_log(
     return await _get_log.one(conn, project=project, response_id=response_id)
 
 
-async def delete_logs(conn: Connection, project: ProjectId, log_ids: Sequence[UUID]) -> None:
-    await _delete_logs.run(conn, project=project, log_ids=log_ids)
+async def delete_logs(conn: Connection, project: ProjectId, log_ids: Sequence[UUID]) -> int:
+    return await _delete_logs.run(conn, project=project, log_ids=log_ids)
 
 
 async def hold_contents(
@@ -161,14 +168,14 @@ async def hold_contents(
 
 async def delete_contents(
     conn: Connection, project: ProjectId, user_id: UserId, hashes: Sequence[bytes]
-) -> None:
-    await _delete_contents.run(conn, project=project, user_id=user_id, hashes=hashes)
+) -> int:
+    return await _delete_contents.run(conn, project=project, user_id=user_id, hashes=hashes)
 
 
 async def delete_replies(
     conn: Connection, project: ProjectId, response_ids: Sequence[ResponseId]
-) -> None:
-    await _delete_replies.run(conn, project=project, response_ids=response_ids)
+) -> int:
+    return await _delete_replies.run(conn, project=project, response_ids=response_ids)
 
 
 async def delete_engine_responses(

@@ -98,6 +98,13 @@ WHERE i.project_id = :project AND i.branch_id = span.branch_id
   AND i.position >= span.from_position AND i.position < span.until
 RETURNING i.item_id, i.content_hash;
 
+-- name: list_messages
+-- What was said by users and assistants under these hashes.
+SELECT body
+FROM contents
+WHERE project_id = :project AND user_id = :user_id AND hash = ANY(:hashes)
+  AND body ->> 'type' = 'message' AND body ->> 'role' IN ('user', 'assistant');
+
 -- name: clear_titles
 -- Takes titles away that were made from any of these items.
 WITH unsourced AS (

@@ -2,20 +2,19 @@
 
 from typing import Any
 
+import msgspec
 from litestar import Request, delete
 from litestar.di import NamedDependency
 from litestar.params import FromPath
 
 from app.completions.completion import response_id_text
-from app.completions.types import DeletedCompletion
 from app.conversations.browse import get_conversation
 from app.conversations.parts import ConversationParts
-from app.conversations.types import Conversation, DeletedConversation
 from app.erasure.forget_conversation import forget_conversation
 from app.erasure.forget_item import forget_item
 from app.erasure.forget_turn import forget_response
+from app.erasure.types import Deleted, LessenedConversation
 from app.responses.parts import Parts
-from app.responses.types import DeletedResponse
 from app.web.principal import Access, Scope, guarded
 
 
@@ -24,10 +23,10 @@ async def delete_response(
     request: Request[Any, Any, Any],
     response_id: FromPath[str],
     parts: NamedDependency[Parts],
-) -> DeletedResponse:
+) -> Deleted:
     caller = await parts.users.caller_of(request)
-    await forget_response(parts, caller, response_id)
-    return DeletedResponse(id=response_id)
+    erased = await forget_response(parts, caller, response_id)
+    return Deleted(id=response_id, object="response", forgotten=erased)
 
 
 @delete(
@@ -39,10 +38,10 @@ async def delete_completion(
     request: Request[Any, Any, Any],
     completion_id: FromPath[str],
     parts: NamedDependency[Parts],
-) -> DeletedCompletion:
+) -> Deleted:
     caller = await parts.users.caller_of(request)
-    await forget_response(parts, caller, response_id_text(completion_id))
-    return DeletedCompletion(id=completion_id)
+    erased = await forget_response(parts, caller, response_id_text(completion_id))
+    return Deleted(id=completion_id, object="chat.completion.deleted", forgotten=erased)
 
 
 @delete(
@@ -54,10 +53,10 @@ async def delete_conversation(
     request: Request[Any, Any, Any],
     conversation_id: FromPath[str],
     parts: NamedDependency[Parts],
-) -> DeletedConversation:
+) -> Deleted:
     caller = await parts.users.caller_of(request)
-    await forget_conversation(parts, caller, conversation_id)
-    return DeletedConversation(id=conversation_id)
+    erased = await forget_conversation(parts, caller, conversation_id)
+    return Deleted(id=conversation_id, object="conversation.deleted", forgotten=erased)
 
 
 @delete(
@@ -69,11 +68,13 @@ async def delete_item(
     request: Request[Any, Any, Any],
     conversation_id: FromPath[str],
     item_id: FromPath[str],
+    parts: NamedDependency[Parts],
     conversations: NamedDependency[ConversationParts],
-) -> Conversation:
-    caller = await conversations.users.caller_of(request)
-    await forget_item(conversations, caller, conversation_id, item_id)
-    return await get_conversation(conversations, caller, conversation_id)
+) -> LessenedConversation:
+    caller = await parts.users.caller_of(request)
+    erased = await forget_item(parts, caller, conversation_id, item_id)
+    left = await get_conversation(conversations, caller, conversation_id)
+    return LessenedConversation(**msgspec.structs.asdict(left), forgotten=erased)
 
 
 ROUTES = [delete_response, delete_completion, delete_conversation, delete_item]

@@ -9,6 +9,7 @@ from app.ids import PROJECT_ITSELF, MemoryId
 from app.memory import queries
 from app.memory.bodies import conversation_id, kind_of
 from app.memory.forget import forget, forget_user_memories
+from app.memory.marks import Marks
 from app.memory.reach import reached
 from app.memory.show import shown
 from app.memory.types import Forgotten, Memory, MemoryFilter
@@ -43,17 +44,20 @@ async def get_memory(database: Database, users: Users, caller: Caller, text: str
 
 
 @again_if_crossed
-async def forget_memory(database: Database, caller: Caller, text: str) -> Forgotten:
+async def forget_memory(database: Database, marks: Marks, caller: Caller, text: str) -> Forgotten:
     async with database.tenant(caller.project) as conn:
         stored = await reached(conn, caller, text)
-        return await forget(conn, caller.project, [stored.memory_id])
+        ids = [stored.memory_id]
+        await queries.lock_scopes_of(conn, caller.project, ids)
+        await marks.leave_for(conn, caller.project, stored.user_id, ids)
+        return await forget(conn, caller.project, ids)
 
 
 @again_if_crossed
-async def forget_all_of(database: Database, caller: Caller) -> Forgotten:
+async def forget_all_of(database: Database, marks: Marks, caller: Caller) -> Forgotten:
     """All memories of the user that the caller speaks for."""
     async with database.tenant(caller.project) as conn:
-        return await forget_user_memories(conn, caller.project, caller.user or PROJECT_ITSELF)
+        return await forget_user_memories(conn, marks, caller.project, caller.owner)
 
 
 def _filter(caller: Caller, query: Mapping[str, str]) -> MemoryFilter:

@@ -20,6 +20,11 @@ def without_nul(told: Told) -> Told:
     return msgspec.structs.replace(told, **values) if values else told
 
 
+def cut(text: str, bytes_max: int) -> str:
+    """The beginning of a text, up to the last whole character that fits."""
+    return text.encode()[:bytes_max].decode(errors="ignore")
+
+
 def _cleaned(value: Any) -> Any:
     if isinstance(value, str):
         return value.replace("\x00", "\ufffd") if "\x00" in value else value

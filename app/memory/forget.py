@@ -11,6 +11,7 @@ from app.ids import MemoryId, ProjectId, UserId
 from app.jobs.outbox import cancel
 from app.memory import queries
 from app.memory.enqueue import enqueue_embedding
+from app.memory.marks import Marks
 from app.memory.queries import LOWEST_ID
 from app.memory.rederive import derive_again, derived_from
 from app.memory.types import Forgotten, MemoryFilter, SourceType
@@ -84,13 +85,17 @@ async def forget_by_source(
     return await forget(conn, project, ids)
 
 
-async def forget_user_memories(conn: Connection, project: ProjectId, user: UserId) -> Forgotten:
+async def forget_user_memories(
+    conn: Connection, marks: Marks, project: ProjectId, user: UserId
+) -> Forgotten:
     """All memories of a user (or of the project itself), and what came from them."""
+    await queries.lock_scopes(conn, project, [user])
     forgotten = Forgotten()
     only = MemoryFilter(user_id=user)
     while ids := await queries.list_memories(
         conn, project, only, descending=False, cursor=LOWEST_ID, most=BATCH
     ):
+        await marks.leave_for(conn, project, user, ids)
         forgotten += await forget(conn, project, ids, again=False)
     await queries.delete_scope(conn, project, user)
     return forgotten

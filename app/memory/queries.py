@@ -57,6 +57,9 @@ _newest_first = _sql.statement("list_newest_first")
 _oldest_first = _sql.statement("list_oldest_first")
 _everyones_newest_first = _sql.statement("list_everyones_newest_first")
 _everyones_oldest_first = _sql.statement("list_everyones_oldest_first")
+_list_said = _sql.statement("list_said")
+_insert_marks = _sql.statement("insert_marks")
+_find_marks = _sql.statement("find_marks")
 _list_by_sources = _sql.statement("list_by_sources")
 _lock_memories = _sql.statement("lock_memories")
 _list_support = _sql.rows("list_support", Support)
@@ -239,6 +242,18 @@ async def list_memories(
         return await query.values(conn, **values)
     query = _newest_first if descending else _oldest_first
     return await query.values(conn, **values, user_id=only.user_id)
+
+
+async def list_said(conn: Connection, project: ProjectId, ids: Sequence[MemoryId]) -> list[str]:
+    return await _list_said.values(conn, project=project, memory_ids=ids)
+
+
+async def insert_marks(conn: Connection, project: ProjectId, marks: Sequence[bytes]) -> None:
+    await _insert_marks.run(conn, project=project, marks=marks)
+
+
+async def find_marks(conn: Connection, project: ProjectId, marks: Sequence[bytes]) -> set[bytes]:
+    return set(await _find_marks.values(conn, project=project, marks=marks))
 
 
 async def list_by_sources(

@@ -327,6 +327,24 @@ WHERE project_id = :project AND memory_id > :above AND memory_id < :below
 ORDER BY memory_id
 LIMIT :most;
 
+-- name: list_said
+-- What these memories say and said, of those that were said.
+SELECT content FROM memories
+WHERE project_id = :project AND memory_id = ANY(:memory_ids) AND kind = 'message'
+UNION
+SELECT content FROM memory_versions
+WHERE project_id = :project AND memory_id = ANY(:memory_ids) AND kind = 'message';
+
+-- name: insert_marks!
+-- Marks of what was forgotten.
+INSERT INTO forgotten_texts (project_id, mark)
+SELECT :project, mark FROM unnest(:marks::bytea[]) AS given (mark)
+ON CONFLICT DO NOTHING;
+
+-- name: find_marks
+-- Those of these marks that are there.
+SELECT mark FROM forgotten_texts WHERE project_id = :project AND mark = ANY(:marks);
+
 -- name: list_by_sources
 -- Ids of memories that came from any of these.
 SELECT DISTINCT memory_id

@@ -13,6 +13,7 @@ from app.identity.users import Users
 from app.jobs.runner import JobRunner
 from app.memory import browse
 from app.memory.bodies import RememberBody, bodies_of, placed
+from app.memory.marks import Marks
 from app.memory.patch import patch_memory
 from app.memory.patches import MemoryPatch
 from app.memory.submit import new_memories, submit_once
@@ -131,10 +132,11 @@ async def forget_memory(
     memory_id: FromPath[str],
     database: NamedDependency[Database],
     users: NamedDependency[Users],
+    marks: NamedDependency[Marks],
 ) -> DeletedMemory:
     """Forgets a memory and all that was derived from it."""
     caller = await users.caller_of(request)
-    forgotten = await browse.forget_memory(database, caller, memory_id)
+    forgotten = await browse.forget_memory(database, marks, caller, memory_id)
     return DeletedMemory(id=memory_id, forgotten=forgotten)
 
 
@@ -158,10 +160,11 @@ async def forget_user_memories(
     user: FromPath[str],
     database: NamedDependency[Database],
     users: NamedDependency[Users],
+    marks: NamedDependency[Marks],
 ) -> DeletedMemories:
     """Forgets all memories of a user; their conversations stay."""
     caller = await _caller_for(request, users, user)
-    forgotten = await browse.forget_all_of(database, caller)
+    forgotten = await browse.forget_all_of(database, marks, caller)
     return DeletedMemories(user=user, count=forgotten.memories, forgotten=forgotten)
 
 

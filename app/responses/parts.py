@@ -12,6 +12,7 @@ from app.embeddings.types import Embedder
 from app.engine.types import Engine
 from app.identity.users import Users
 from app.jobs.runner import JobRunner
+from app.memory.marks import Marks
 from app.responses.flights import Flights
 from app.responses.leases import Leases
 from app.responses.run import Runs
@@ -46,3 +47,4 @@ class Parts(msgspec.Struct, frozen=True):
     running: Running
     seals: Seals
     windows: Windows
+    marks: Marks

@@ -12,25 +12,30 @@ from app.ids import MemoryId, TurnId, created_at, id_text
 from app.jobs.outbox import done
 from app.jobs.runner import JobRunner
 from app.jobs.types import Handler, Job
+from app.memory.clean import cut
+from app.memory.marks import Marks
 from app.memory.remember import remember
 from app.memory.types import NewMemory, SourceKey
 
 SAID_BY = {"user": "user", "assistant": "assistant"}
 
 
-def turn_handler(database: Database, jobs: JobRunner, memory_bytes_max: int) -> Handler:
+def turn_handler(
+    database: Database, jobs: JobRunner, marks: Marks, memory_bytes_max: int
+) -> Handler:
     async def handle(batch: Sequence[Job]) -> None:
         for job in batch:
             async with database.tenant(job.project_id) as conn:
-                await _remember_turn(conn, job, memory_bytes_max)
+                await _remember_turn(conn, marks, job, memory_bytes_max)
                 await done(conn, job)
         jobs.wake("embed_memories")
 
     return handle
 
 
-async def _remember_turn(conn: Connection, job: Job, bytes_max: int) -> None:
-    """Of what was deleted meanwhile nothing is left, nor is it remembered."""
+async def _remember_turn(conn: Connection, marks: Marks, job: Job, bytes_max: int) -> None:
+    """Of what was deleted meanwhile nothing is left, nor is it remembered; what was forgotten is
+    passed over where it is said again."""
     assert job.subject_id is not None
     turn = await turns.get_turn(conn, job.project_id, TurnId(job.subject_id))
     assert turn is not None
@@ -38,8 +43,8 @@ async def _remember_turn(conn: Connection, job: Job, bytes_max: int) -> None:
         conn, job.project_id, turn.branch_id, turn.start_position, turn.end_position
     )
     memories = [memory for item in items if (memory := _memory(turn, item, bytes_max))]
-    if memories:
-        await remember(conn, job.project_id, memories)
+    if kept := await marks.without_forgotten(conn, job.project_id, memories):
+        await remember(conn, job.project_id, kept)
 
 
 def _memory(turn: Turn, item: StoredItem, bytes_max: int) -> NewMemory | None:
@@ -48,7 +53,7 @@ def _memory(turn: Turn, item: StoredItem, bytes_max: int) -> NewMemory | None:
     A message may be longer than a memory: of one longer than `bytes_max`, the beginning is kept.
     """
     speaker = SAID_BY.get(str(item.body.get("role")))
-    text = _cut(message_text(item.body), bytes_max)
+    text = cut(message_text(item.body), bytes_max)
     if item.type != "message" or speaker is None or not text.strip():
         return None
     occurred_at = created_at(item.item_id)
@@ -64,11 +69,6 @@ def _memory(turn: Turn, item: StoredItem, bytes_max: int) -> NewMemory | None:
         episode=_episode(turn, occurred_at),
         sources=(SourceKey("item", item.item_id),),
     )
-
-
-def _cut(text: str, bytes_max: int) -> str:
-    """At the last whole character that fits."""
-    return text.encode()[:bytes_max].decode(errors="ignore")
 
 
 def _episode(turn: Turn, at: datetime) -> str:

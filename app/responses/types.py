@@ -285,9 +285,3 @@ class Segment(msgspec.Struct, frozen=True):
 class Abandoned(msgspec.Struct, frozen=True):
     project_id: ProjectId
     response_id: ResponseId
-
-
-class DeletedResponse(msgspec.Struct, frozen=True, kw_only=True):
-    id: str
-    object: Literal["response"] = "response"
-    deleted: bool = True

@@ -407,7 +407,10 @@ async def test_a_deleted_response_is_gone(backstory: Service, api: Api) -> None:
     body = await api.respond(said, instructions=f"instructed {said}", temperature=0)
     path = f"/v1/responses/{body['id']}"
     gone = (await api.delete(path)).body
+    counted = gone.pop("forgotten")
     assert gone == {"id": body["id"], "object": "response", "deleted": True}
+    went = {"responses": 1, "items": 2, "contents": 3, "event_logs": 1, "cache_entries": 1}
+    assert {sort: counted[sort] for sort in went} == went
     for reply in (
         await api.get(path),
         await api.get(f"{path}/input_items"),

@@ -1,0 +1,61 @@
+"""What was forgotten, known again by keyed hashes alone: a client that keeps no state sends its
+whole history each time, and must not bring it back.
+
+A mark is made of a user's name and a text, so that it means nothing without both and the key, and
+outlives the user. Only what was said is marked: who sends a memory on purpose means it.
+"""
+
+from collections.abc import Iterable, Sequence
+from hashlib import blake2b
+
+from app.db.sql import Connection
+from app.identity.users import Users
+from app.ids import MemoryId, ProjectId, UserId
+from app.memory import queries
+from app.memory.types import NewMemory
+
+MARK_BYTES = 32
+
+
+class Marks:
+    def __init__(self, secret: bytes, users: Users) -> None:
+        self._secret = secret
+        self._users = users
+
+    async def leave(
+        self, conn: Connection, project: ProjectId, user: UserId, texts: Iterable[str]
+    ) -> None:
+        """These are forgotten. In the transaction that forgets them."""
+        name = await self._name(conn, project, user)
+        if marks := sorted({self._mark(name, text) for text in texts}):
+            await queries.insert_marks(conn, project, marks)
+
+    async def leave_for(
+        self, conn: Connection, project: ProjectId, user: UserId, ids: Sequence[MemoryId]
+    ) -> None:
+        """What these memories of a user say and said, of those that were said. Before they go."""
+        await self.leave(conn, project, user, await queries.list_said(conn, project, ids))
+
+    async def without_forgotten(
+        self, conn: Connection, project: ProjectId, memories: Sequence[NewMemory]
+    ) -> list[NewMemory]:
+        """Without what their one user had forgotten. Holds the user's scope, so that who forgets
+        at this moment is waited for."""
+        if not memories:
+            return []
+        user = memories[0].user_id
+        await queries.lock_scopes(conn, project, [user])
+        name = await self._name(conn, project, user)
+        marks = [self._mark(name, memory.content) for memory in memories]
+        forgotten = await queries.find_marks(conn, project, marks)
+        pairs = zip(memories, marks, strict=True)
+        return [memory for memory, mark in pairs if mark not in forgotten]
+
+    async def _name(self, conn: Connection, project: ProjectId, user: UserId) -> str:
+        """The project itself has none."""
+        return (await self._users.names(conn, project, {user})).get(user, "")
+
+    def _mark(self, name: str, text: str) -> bytes:
+        said = text.replace("\x00", "\ufffd").strip()
+        pieces = b"%b\x00%b" % (name.encode(), said.encode())
+        return blake2b(pieces, key=self._secret, digest_size=MARK_BYTES).digest()
