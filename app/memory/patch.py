@@ -9,7 +9,7 @@ from app.identity.users import Users
 from app.ids import ProjectId
 from app.memory import queries
 from app.memory.clean import without_nul
-from app.memory.enqueue import enqueue_embedding
+from app.memory.enqueue import enqueue_embedding, to_embed
 from app.memory.patches import MemoryPatch, patched
 from app.memory.reach import reached
 from app.memory.remember import differs, replace
@@ -60,4 +60,4 @@ async def _change(
     conn: Connection, project: ProjectId, stored: StoredMemory, memory: NewMemory
 ) -> None:
     await replace(conn, project, [(stored, memory)], "patched")
-    await enqueue_embedding(conn, project, {stored.memory_id: stored.user_id})
+    await enqueue_embedding(conn, project, [to_embed(stored.memory_id, memory)])

@@ -13,19 +13,17 @@ from app.ids import MemoryId, ProjectId, UserId
 from app.memory.types import (
     MemoryFilter,
     NewMemory,
+    Part,
     SourceType,
     StoredMemory,
     StoredText,
     StoredVersion,
+    StoredWindow,
     Support,
+    ToEmbed,
     Unindexed,
     Why,
 )
-
-
-class Owned(msgspec.Struct, frozen=True):
-    memory_id: MemoryId
-    user_id: UserId
 
 
 class Gone(msgspec.Struct, frozen=True):
@@ -49,9 +47,13 @@ _unindex_memories = _sql.rows("unindex_memories", Unindexed)
 _delete_postings_by_search = _sql.statement("delete_postings_by_search")
 _delete_cache_entries_of = _sql.statement("delete_cache_entries_of")
 _list_texts = _sql.rows("list_texts", StoredText)
+_list_windows = _sql.rows("list_windows", StoredWindow)
 _find_model = _sql.statement("find_model")
 _insert_model = _sql.statement("insert_model")
-_insert_vectors = _sql.statement("insert_vectors")
+_hold_memories = _sql.statement("hold_memories")
+_insert_passages = _sql.statement("insert_passages")
+_insert_windows = _sql.statement("insert_windows")
+_delete_windows_beside = _sql.rows("delete_windows_beside", ToEmbed)
 _get_memories = _sql.rows("get_memories", StoredMemory)
 _newest_first = _sql.statement("list_newest_first")
 _oldest_first = _sql.statement("list_oldest_first")
@@ -64,7 +66,7 @@ _list_by_sources = _sql.statement("list_by_sources")
 _lock_memories = _sql.statement("lock_memories")
 _list_support = _sql.rows("list_support", Support)
 _list_superseded = _sql.statement("list_superseded")
-_restore_superseded = _sql.rows("restore_superseded", Owned)
+_restore_superseded = _sql.rows("restore_superseded", ToEmbed)
 _delete_memories = _sql.rows("delete_memories", Gone)
 _delete_scope = _sql.statement("delete_scope")
 
@@ -186,6 +188,14 @@ async def list_texts(
     return await _list_texts.all(conn, project=project, memory_ids=ids, model=model)
 
 
+async def list_windows(
+    conn: Connection, project: ProjectId, ids: Sequence[MemoryId], model: str, chars_max: int
+) -> list[StoredWindow]:
+    return await _list_windows.all(
+        conn, project=project, memory_ids=ids, model=model, chars_max=chars_max
+    )
+
+
 async def ensure_model(conn: Connection, name: str, dimensions: int) -> int:
     """The model's id; looked for first, since a failed insert would use up a number."""
     found = await _find_model.value(conn, name=name, dimensions=dimensions)
@@ -195,21 +205,45 @@ async def ensure_model(conn: Connection, name: str, dimensions: int) -> int:
     return int(found)
 
 
-async def insert_vectors(
-    conn: Connection,
-    project: ProjectId,
-    model_id: int,
-    texts: Sequence[StoredText],
-    vectors: Vectors,
+async def hold_memories(conn: Connection, project: ProjectId, ids: Sequence[MemoryId]) -> None:
+    await _hold_memories.run(conn, project=project, memory_ids=ids)
+
+
+async def insert_passages(
+    conn: Connection, project: ProjectId, model_id: int, passages: Sequence[Part], vectors: Vectors
 ) -> None:
-    await _insert_vectors.run(
+    await _insert_passages.run(
         conn,
         project=project,
         model_id=model_id,
-        memory_ids=[text.memory_id for text in texts],
-        versions=[text.version for text in texts],
+        memory_ids=[passage.memory_id for passage in passages],
+        versions=[passage.version for passage in passages],
+        parts=[passage.part for passage in passages],
         embeddings=[HalfVector(vector) for vector in vectors],
     )
+
+
+async def insert_windows(
+    conn: Connection,
+    project: ProjectId,
+    model_id: int,
+    windows: Sequence[StoredWindow],
+    vectors: Vectors,
+) -> None:
+    await _insert_windows.run(
+        conn,
+        project=project,
+        model_id=model_id,
+        memory_ids=[window.memory_id for window in windows],
+        made_ofs=[window.made_of for window in windows],
+        embeddings=[HalfVector(vector) for vector in vectors],
+    )
+
+
+async def delete_windows_beside(
+    conn: Connection, project: ProjectId, ids: Sequence[MemoryId]
+) -> list[ToEmbed]:
+    return await _delete_windows_beside.all(conn, project=project, memory_ids=ids)
 
 
 async def get_memories(
@@ -283,10 +317,8 @@ async def list_superseded(
 
 async def restore_superseded(
     conn: Connection, project: ProjectId, ids: Sequence[MemoryId]
-) -> dict[MemoryId, UserId]:
-    """They, and whose they are."""
-    found = await _restore_superseded.all(conn, project=project, memory_ids=ids)
-    return {owned.memory_id: owned.user_id for owned in found}
+) -> list[ToEmbed]:
+    return await _restore_superseded.all(conn, project=project, memory_ids=ids)
 
 
 async def delete_memories(conn: Connection, project: ProjectId, ids: Sequence[MemoryId]) -> Gone:

@@ -6,7 +6,7 @@ from app.db.sql import Connection
 from app.ids import MemoryId, ProjectId, UserId
 from app.memory import queries
 from app.memory.clean import without_nul
-from app.memory.enqueue import enqueue_embedding
+from app.memory.enqueue import enqueue_embedding, to_embed
 from app.memory.forget import forget_derived
 from app.memory.types import NewMemory, StoredMemory, Why
 from app.memory.unindex import unindex
@@ -38,10 +38,10 @@ async def remember(
     if users := {memory.user_id for memory in clean if memory.external_id is not None}:
         await queries.lock_scopes(conn, project, sorted(users))
     new = await queries.insert_memories(conn, project, clean)
-    changed = {memory.memory_id: memory.user_id for memory in clean if memory.memory_id in new}
+    changed = {memory.memory_id: memory for memory in clean if memory.memory_id in new}
     known = [m for m in clean if m.memory_id not in new and m.external_id is not None]
     ids = await _replace_changed(conn, project, known, changed)
-    await enqueue_embedding(conn, project, changed)
+    await enqueue_embedding(conn, project, [to_embed(*one) for one in changed.items()])
     return [ids.get(_key(memory), memory.memory_id) for memory in clean]
 
 
@@ -53,7 +53,7 @@ async def _replace_changed(
     conn: Connection,
     project: ProjectId,
     known: Sequence[NewMemory],
-    changed: dict[MemoryId, UserId],
+    changed: dict[MemoryId, NewMemory],
 ) -> dict[ExternalKey, MemoryId]:
     """The ids of these memories; of several with one external id the last one counts."""
     if not known:
@@ -64,7 +64,7 @@ async def _replace_changed(
         (stored, latest[_key(stored)]) for stored in found if differs(latest[_key(stored)], stored)
     ]
     await replace(conn, project, differing, "replaced")
-    changed.update({stored.memory_id: stored.user_id for stored, _ in differing})
+    changed.update({stored.memory_id: memory for stored, memory in differing})
     return {_key(stored): stored.memory_id for stored in found}
 
 

@@ -8,7 +8,15 @@ import msgspec
 from app.db.sql import Connection, load
 from app.ids import MemoryId, ProjectId, UserId
 from app.recall.rank import K1, B, Terms
-from app.recall.types import Neighbour, Reach, ScopeSize, Scored, TermCount, Vector
+from app.recall.types import (
+    Neighbour,
+    Reach,
+    ScopeSize,
+    Scored,
+    TermCount,
+    Vector,
+    VectorScored,
+)
 
 _sql = load(__file__)
 _list_scopes = _sql.statement("list_scopes")
@@ -16,8 +24,8 @@ _measure_scope = _sql.rows("measure_scope", ScopeSize)
 _count_terms = _sql.rows("count_terms", TermCount)
 _rank_by_words = _sql.rows("rank_by_words", Scored)
 _score_by_words = _sql.rows("score_by_words", Scored)
-_rank_by_vector = _sql.rows("rank_by_vector", Scored)
-_score_by_vector = _sql.rows("score_by_vector", Scored)
+_rank_by_vector = _sql.rows("rank_by_vector", VectorScored)
+_score_by_vector = _sql.rows("score_by_vector", VectorScored)
 _list_neighbours = _sql.rows("list_neighbours", Neighbour)
 
 
@@ -59,13 +67,13 @@ async def score_by_words(
 
 async def rank_by_vector(
     conn: Connection, reach: Reach, model: str, vector: Vector, most: int
-) -> list[Scored]:
+) -> list[VectorScored]:
     return await _rank_by_vector.all(conn, **_within(reach), model=model, vector=vector, most=most)
 
 
 async def score_by_vector(
     conn: Connection, reach: Reach, model: str, vector: Vector, ids: Sequence[MemoryId]
-) -> list[Scored]:
+) -> list[VectorScored]:
     return await _score_by_vector.all(
         conn, project=reach.project, model=model, vector=vector, memory_ids=ids
     )

@@ -68,31 +68,52 @@ WHERE CASE WHEN p.memory_id IN (SELECT unnest(:memory_ids::uuid[])) THEN true EN
 GROUP BY p.memory_id;
 
 -- name: rank_by_vector
--- The exact nearest by cosine: vectors have length 1, so the inner product is the cosine.
-SELECT v.memory_id, -(v.embedding <#> :vector::halfvec) AS score
+-- The exact nearest by cosine: vectors have length 1, so the inner product is the cosine. The best
+-- by a passage of their own, and the best by the window they stand in, each with both.
+WITH scored AS MATERIALIZED (
+    SELECT v.memory_id, v.part, v.embedding <#> :vector::halfvec AS distance
+    FROM memory_vectors v
+    WHERE v.project_id = :project AND v.user_id = ANY(:users)
+      AND v.model_id = (
+          SELECT model_id FROM embedding_models
+          WHERE name = :model AND dimensions = vector_dims(:vector::halfvec))
+      AND CASE WHEN :narrowed::boolean
+          THEN v.memory_id IN (
+              SELECT found FROM memories_within(
+                  :project, :users, :conversation, :kinds, :speakers, :episodes, :since, :until,
+                  :metadata, :as_of) AS found)
+          ELSE v.memory_id NOT IN (SELECT found FROM memories_passed(:project, :users) AS found)
+          END
+), best AS (
+    (SELECT memory_id FROM scored WHERE part >= 0
+     GROUP BY memory_id ORDER BY min(distance), memory_id LIMIT :most)
+    UNION
+    (SELECT memory_id FROM scored WHERE part = -1 ORDER BY distance, memory_id LIMIT :most)
+)
+SELECT
+    memory_id,
+    -min(distance) FILTER (WHERE part >= 0) AS own,
+    -coalesce(min(distance) FILTER (WHERE part = -1), min(distance)) AS "window"
+FROM scored JOIN best USING (memory_id)
+GROUP BY memory_id
+HAVING bool_or(part >= 0)
+ORDER BY own DESC, memory_id;
+
+-- name: score_by_vector
+-- The cosines of these memories alone.
+SELECT
+    v.memory_id,
+    max(-(v.embedding <#> :vector::halfvec)) FILTER (WHERE v.part >= 0) AS own,
+    coalesce(
+        max(-(v.embedding <#> :vector::halfvec)) FILTER (WHERE v.part = -1),
+        max(-(v.embedding <#> :vector::halfvec))) AS "window"
 FROM memory_vectors v
-WHERE v.project_id = :project AND v.user_id = ANY(:users) AND v.part = 0
+WHERE v.project_id = :project AND v.memory_id = ANY(:memory_ids)
   AND v.model_id = (
       SELECT model_id FROM embedding_models
       WHERE name = :model AND dimensions = vector_dims(:vector::halfvec))
-  AND CASE WHEN :narrowed::boolean
-      THEN v.memory_id IN (
-          SELECT found FROM memories_within(
-              :project, :users, :conversation, :kinds, :speakers, :episodes, :since, :until,
-              :metadata, :as_of) AS found)
-      ELSE v.memory_id NOT IN (SELECT found FROM memories_passed(:project, :users) AS found)
-      END
-ORDER BY v.embedding <#> :vector::halfvec
-LIMIT :most;
-
--- name: score_by_vector
--- The cosine of these memories alone.
-SELECT v.memory_id, -(v.embedding <#> :vector::halfvec) AS score
-FROM memory_vectors v
-WHERE v.project_id = :project AND v.memory_id = ANY(:memory_ids) AND v.part = 0
-  AND v.model_id = (
-      SELECT model_id FROM embedding_models
-      WHERE name = :model AND dimensions = vector_dims(:vector::halfvec));
+GROUP BY v.memory_id
+HAVING bool_or(v.part >= 0);
 
 -- name: list_neighbours
 -- What was said right before and after, as far as a recall may find it.

@@ -15,7 +15,7 @@ from collections.abc import Iterable, Sequence
 import msgspec
 
 from app.ids import MemoryId
-from app.recall.types import Neighbour, ScopeSize, Scored, TermCount
+from app.recall.types import Neighbour, ScopeSize, Scored, TermCount, VectorScored
 
 K1 = 1.2
 B = 0.6
@@ -54,6 +54,7 @@ class Candidate(msgspec.Struct):
     words: float = 0.0
     words_rank: int | None = None
     vector: float | None = None
+    window: float | None = None
     vector_rank: int | None = None
     own: float = 0.0
     lent: float = 0.0
@@ -87,15 +88,16 @@ def idf(memories: int, having: int) -> float:
     return math.log(1 + (memories - having + 0.5) / (having + 0.5))
 
 
-def pool_of(by_words: Sequence[Scored], by_vector: Sequence[Scored]) -> Pool:
+def pool_of(by_words: Sequence[Scored], by_vector: Sequence[VectorScored]) -> Pool:
     """The union of what both arms propose."""
     pool: Pool = {}
     for rank, found in enumerate(by_words, 1):
         candidate = _in(pool, found.memory_id)
         candidate.words, candidate.words_rank = found.score, rank
-    for rank, found in enumerate(by_vector, 1):
-        candidate = _in(pool, found.memory_id)
-        candidate.vector, candidate.vector_rank = found.score, rank
+    for rank, near in enumerate(by_vector, 1):
+        candidate = _in(pool, near.memory_id)
+        candidate.vector, candidate.vector_rank = near.own, rank
+        candidate.window = near.window
     return pool
 
 
@@ -104,9 +106,10 @@ def add_words(pool: Pool, scores: Iterable[Scored]) -> None:
         _in(pool, found.memory_id).words = found.score
 
 
-def add_vectors(pool: Pool, scores: Iterable[Scored]) -> None:
+def add_vectors(pool: Pool, scores: Iterable[VectorScored]) -> None:
     for found in scores:
-        _in(pool, found.memory_id).vector = found.score
+        candidate = _in(pool, found.memory_id)
+        candidate.vector, candidate.window = found.own, found.window
 
 
 def add_neighbours(pool: Pool, neighbours: Iterable[Neighbour]) -> None:

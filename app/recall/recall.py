@@ -30,6 +30,7 @@ from app.recall.types import (
     Scored,
     Signals,
     Vector,
+    VectorScored,
 )
 
 QUERY_TERMS_MAX = 256
@@ -124,7 +125,7 @@ async def _pool(
     vector: Vector | None,
 ) -> Pool:
     """All candidates, with the scores of both arms and what neighbours lend."""
-    by_vector: list[Scored] = []
+    by_vector: list[VectorScored] = []
     if vector is not None:
         by_vector = await queries.rank_by_vector(conn, reach, model, vector, _candidates(asked))
     terms, pool = by_words.terms, rank.pool_of(by_words.found, by_vector)

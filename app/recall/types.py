@@ -50,6 +50,15 @@ class Scored(msgspec.Struct, frozen=True):
     score: float
 
 
+class VectorScored(msgspec.Struct, frozen=True):
+    """Cosines to a query: of the best passage, and of the text within its window (or again of the
+    best passage, where it has none)."""
+
+    memory_id: MemoryId
+    own: float
+    window: float
+
+
 class Neighbour(msgspec.Struct, frozen=True):
     """`memory_id` was said `distance` memories before or after `seed_id`."""
 

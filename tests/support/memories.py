@@ -8,9 +8,9 @@ from tests.support.eventually import eventually
 from tests.support.rows import count
 from tests.support.service import Service
 
-VECTORS_OF = """
+EMBEDDED = """
     SELECT count(*) FROM memory_vectors v JOIN users u USING (project_id, user_id)
-    WHERE u.external_id = $1
+    WHERE u.external_id = $1 AND v.part = 0
 """
 
 
@@ -40,10 +40,10 @@ async def recalled(api: Api, query: str, **fields: Any) -> list[str]:
     return [found["memory"]["content"] for found in (await recall(api, query, **fields))["data"]]
 
 
-async def embedded(service: Service, user: str, vectors: int) -> None:
-    """Waits until this user's memories have so many vectors."""
+async def embedded(service: Service, user: str, memories: int) -> None:
+    """Waits until so many of this user's memories have their vectors."""
 
     async def there() -> bool:
-        return await count(service, VECTORS_OF, user) == vectors
+        return await count(service, EMBEDDED, user) == memories
 
     await eventually(there)

@@ -12,7 +12,7 @@ from app.memory.types import Memory
 from app.recall import rank
 from app.recall.pack import pack, tokens_in
 from app.recall.rank import LENT, TERMS_MAX, VECTOR_WEIGHT, Candidate
-from app.recall.types import Neighbour, ScopeSize, Scored, TermCount
+from app.recall.types import Neighbour, ScopeSize, Scored, TermCount, VectorScored
 
 START = datetime(2026, 5, 1, 9, tzinfo=UTC)
 SIZE = ScopeSize(1_000, 12.0)
@@ -56,7 +56,8 @@ def test_without_known_terms_words_say_nothing() -> None:
 def test_the_pool_is_the_union_of_both_arms() -> None:
     both, by_words, by_vector = an_id(), an_id(), an_id()
     pool = rank.pool_of(
-        [Scored(both, 3.0), Scored(by_words, 2.0)], [Scored(by_vector, 0.9), Scored(both, 0.8)]
+        [Scored(both, 3.0), Scored(by_words, 2.0)],
+        [VectorScored(by_vector, 0.9, 0.5), VectorScored(both, 0.8, 0.8)],
     )
     assert set(pool) == {both, by_words, by_vector}
     assert (pool[both].words_rank, pool[both].vector_rank) == (1, 2)
@@ -84,7 +85,8 @@ def test_strong_words_are_told_from_stronger_ones() -> None:
 def test_what_an_arm_did_not_propose_is_promised_no_more_than_its_last() -> None:
     strong_words, strong_vector, weak_vector = an_id(), an_id(), an_id()
     pool = rank.pool_of(
-        [Scored(strong_words, 9.0)], [Scored(strong_vector, 0.9), Scored(weak_vector, 0.2)]
+        [Scored(strong_words, 9.0)],
+        [VectorScored(strong_vector, 0.9, 0.9), VectorScored(weak_vector, 0.2, 0.2)],
     )
     seeds = rank.choose_seeds(pool, terms(3), words_complete=True, most=2)
     assert seeds == [strong_words, strong_vector]
