@@ -52,6 +52,7 @@ from app.responses.running import Running
 from app.search import routes as search_routes
 from app.settings.read import SettingsReader
 from app.usage import routes as usage_routes
+from app.usage.errands import Errands
 from app.usage.record import observe, open_request_log
 from app.vault import Vault, read_secret_key
 from app.vectors import routes as vectors_routes
@@ -188,7 +189,8 @@ async def _lifespan(app: Litestar, config: Config) -> AsyncIterator[None]:
 
 def _serve_jobs(parts: Parts) -> None:
     config, database, jobs = parts.config, parts.database, parts.jobs
-    titles = TitleMaker(config, database, parts.engine, parts.settings, parts.request_log)
+    errands = Errands(parts.engine, parts.request_log)
+    titles = TitleMaker(config, database, parts.settings, errands)
     remember = turn_handler(database, jobs, parts.marks, config.memory_bytes_max)
     jobs.serve("remember_turn", remember)
     jobs.serve("embed_memories", embed_handler(database, parts.embedder), jobs_max=JOBS_MAX)

@@ -5,11 +5,7 @@ setting asks for that: one short call a conversation, in the request log with pu
 A failing engine falls back to the first words. A title that is there is never overwritten.
 """
 
-import asyncio
-import time
 from collections.abc import Sequence
-from contextlib import aclosing
-from typing import Any
 
 import msgspec
 import structlog
@@ -21,22 +17,13 @@ from app.conversations.path import Path, path_to_head
 from app.conversations.types import StoredConversation, StoredItem
 from app.db.database import Database
 from app.db.sql import Connection
-from app.engine.types import Engine, EngineRequest
+from app.engine.types import EngineRequest
 from app.errors import EngineError
-from app.ids import (
-    PROJECT_ITSELF,
-    ConversationId,
-    ItemId,
-    ProjectId,
-    RequestId,
-    created_at,
-    new_id,
-)
+from app.ids import PROJECT_ITSELF, ConversationId, ItemId, ProjectId
 from app.jobs.outbox import done
 from app.jobs.types import Handler, Job
 from app.settings.read import SettingsReader
-from app.usage.record import RequestLog
-from app.usage.types import RequestRecord
+from app.usage.errands import Errands
 
 log = structlog.get_logger()
 
@@ -70,14 +57,12 @@ class TitleMaker:
         self,
         config: Config,
         database: Database,
-        engine: Engine,
         settings: SettingsReader,
-        request_log: RequestLog,
+        errands: Errands,
     ) -> None:
         self._database = database
-        self._engine = engine
         self._settings = settings
-        self._request_log = request_log
+        self._errands = errands
         self._seconds_max = min(config.title_timeout_seconds, config.outbox_lease_seconds / 2)
 
     @property
@@ -116,56 +101,15 @@ class TitleMaker:
         return Title(text, [opening.asked.item_id])
 
     async def _ask_engine(self, job: Job, opening: Opening, model: str) -> str:
-        """What the engine says, or nothing where it fails; either way the log has its line."""
-        record = _record(job, model, self._engine.name)
-        started = time.perf_counter()
-        said = ""
+        """What the engine says, or nothing where it fails."""
         try:
-            async with asyncio.timeout(self._seconds_max):
-                said = await self._listen(_request(opening, model), record)
-        except (EngineError, TimeoutError) as error:
-            record.status = error.status if isinstance(error, EngineError) else 504
-            record.error_code = error.code if isinstance(error, EngineError) else "engine_timeout"
+            answer = await self._errands.ask(
+                job, "title", _request(opening, model), self._seconds_max
+            )
+        except EngineError as error:
             log.warning("title.by_words", why=type(error).__name__)
-        record.total_ms = (time.perf_counter() - started) * 1000
-        self._request_log.add(record)
-        return said
-
-    async def _listen(self, request: EngineRequest, record: RequestRecord) -> str:
-        deltas: list[str] = []
-        async with aclosing(self._engine.stream(request)) as batches:
-            async for batch in batches:
-                for event in batch:
-                    if event["type"] == "response.output_text.delta":
-                        deltas.append(str(event.get("delta", "")))
-                    _take_usage(record, event.get("response"))
-        return "".join(deltas)
-
-
-def _record(job: Job, model: str, engine: str) -> RequestRecord:
-    request_id = RequestId(new_id())
-    return RequestRecord(
-        project_id=job.project_id,
-        created_at=created_at(request_id),
-        request_id=request_id,
-        user_id=job.user_id,
-        key_id=None,
-        endpoint=job.topic,
-        purpose="title",
-        model=model,
-        engine=engine,
-    )
-
-
-def _take_usage(record: RequestRecord, response: Any) -> None:
-    usage = response.get("usage") if isinstance(response, dict) else None
-    if isinstance(usage, dict):
-        record.input_tokens = _count(usage.get("input_tokens"))
-        record.output_tokens = _count(usage.get("output_tokens"))
-
-
-def _count(value: Any) -> int | None:
-    return value if isinstance(value, int) else None
+            return ""
+        return answer.text
 
 
 def _request(opening: Opening, model: str) -> EngineRequest:
