@@ -29,6 +29,7 @@ from app.embeddings.process_embedder import open_embedder
 from app.engine.open import open_engine
 from app.erasure import routes as erasure_routes
 from app.erasure.at_engine import delete_handler
+from app.erasure.sweep import open_sweeper
 from app.errors import StartError
 from app.identity.authenticate import Authenticator
 from app.identity.users import Users
@@ -183,7 +184,8 @@ async def _lifespan(app: Litestar, config: Config) -> AsyncIterator[None]:
             authenticate=Authenticator(database, config.principal_ttl_seconds),
         )
         with closing(_DrainOnSignal(runs, config.drain_seconds)):
-            yield
+            async with open_sweeper(parts):
+                yield
         await runs.drain(config.drain_seconds)
 
 

@@ -11,7 +11,7 @@ from app.db.sql import Connection
 from app.engine.types import Engine
 from app.erasure import queries
 from app.errors import EngineUnavailable, EngineUnreachable, NotFound, Unavailable
-from app.ids import ProjectId, ResponseId
+from app.ids import PROJECT_ITSELF, ProjectId, ResponseId
 from app.jobs.outbox import done, enqueue
 from app.jobs.types import Handler, Job
 
@@ -34,6 +34,16 @@ async def forget_at_engine(
     for copy in kept:
         payload = msgspec.to_builtins(KeptResponse(copy.engine, copy.engine_response_id))
         await enqueue(conn, project, "delete_at_engine", copy.user_id, copy.response_id, payload)
+
+
+async def leave_to_project(
+    conn: Connection, project: ProjectId, response_ids: Sequence[ResponseId]
+) -> None:
+    """The same where their user goes: the project sees to it."""
+    kept = await queries.delete_engine_responses(conn, project, response_ids, None)
+    for copy in kept:
+        payload = msgspec.to_builtins(KeptResponse(copy.engine, copy.engine_response_id))
+        await enqueue(conn, project, "delete_at_engine", PROJECT_ITSELF, None, payload)
 
 
 def delete_handler(database: Database, engine: Engine) -> Handler:

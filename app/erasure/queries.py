@@ -1,6 +1,7 @@
 """Typed access to queries.sql."""
 
 from collections.abc import Sequence
+from datetime import datetime
 from typing import Any
 from uuid import UUID
 
@@ -69,6 +70,14 @@ class KeptThere(msgspec.Struct, frozen=True):
     engine_response_id: str
 
 
+class ErasedBefore(msgspec.Struct, frozen=True):
+    """A user whose rows are to be looked for once more."""
+
+    project_id: ProjectId
+    user_id: UserId
+    erased_at: datetime
+
+
 _sql = load(__file__)
 _lock_tree = _sql.statement("lock_tree")
 _delete_conversation = _sql.rows("delete_conversation", GoneConversation)
@@ -85,6 +94,13 @@ _delete_logs = _sql.statement("delete_logs")
 _hold_contents = _sql.statement("hold_contents")
 _delete_contents = _sql.statement("delete_contents")
 _delete_replies = _sql.statement("delete_replies")
+_keep_erased = _sql.statement("keep_erased")
+_delete_erased = _sql.statement("delete_erased")
+_list_users_to_sweep = _sql.rows("list_users_to_sweep", ErasedBefore)
+_list_spans_of = _sql.rows("list_spans_of", Span)
+_delete_turns = _sql.statement("delete_turns")
+_delete_branches = _sql.statement("delete_branches")
+_lend_logs = _sql.statement("lend_logs")
 _delete_engine_responses = _sql.rows("delete_engine_responses", KeptThere)
 
 
@@ -178,6 +194,44 @@ async def delete_replies(
     return await _delete_replies.run(conn, project=project, response_ids=response_ids)
 
 
+async def keep_erased(
+    conn: Connection, project: ProjectId, user_id: UserId, seconds: float
+) -> None:
+    """To be swept after so long."""
+    await _keep_erased.run(conn, project=project, user_id=user_id, seconds=seconds)
+
+
+async def delete_erased(conn: Connection, project: ProjectId, user_id: UserId) -> None:
+    await _delete_erased.run(conn, project=project, user_id=user_id)
+
+
+async def list_users_to_sweep(conn: Connection, most: int) -> list[ErasedBefore]:
+    return await _list_users_to_sweep.all(conn, most=most)
+
+
+async def list_spans_of(
+    conn: Connection, project: ProjectId, user_id: UserId, most: int
+) -> list[Span]:
+    return await _list_spans_of.all(conn, project=project, user_id=user_id, most=most)
+
+
+async def delete_turns(
+    conn: Connection, project: ProjectId, turn_ids: Sequence[TurnId]
+) -> set[BranchId]:
+    """The branches that they lay on."""
+    return set(await _delete_turns.values(conn, project=project, turn_ids=turn_ids))
+
+
+async def delete_branches(
+    conn: Connection, project: ProjectId, branch_ids: Sequence[BranchId]
+) -> None:
+    await _delete_branches.run(conn, project=project, branch_ids=branch_ids)
+
+
+async def lend_logs(conn: Connection, project: ProjectId, log_ids: Sequence[UUID]) -> None:
+    await _lend_logs.run(conn, project=project, log_ids=log_ids)
+
+
 async def delete_engine_responses(
     conn: Connection,
     project: ProjectId,
@@ -187,3 +241,30 @@ async def delete_engine_responses(
     return await _delete_engine_responses.all(
         conn, project=project, response_ids=response_ids, first_item_id=first_item_id
     )
+
+
+OF_USER = {
+    name: _sql.statement(name)
+    for name in (
+        "delete_conversations_of",
+        "delete_files_of",
+        "delete_contents_of",
+        "delete_blobs_of",
+        "delete_entries_of",
+        "delete_replies_of",
+        "delete_settings_of",
+        "delete_running_of",
+        "delete_jobs_of",
+        "unname_jobs",
+        "unname_requests",
+        "delete_user",
+    )
+}
+
+
+async def run_of(
+    conn: Connection, project: ProjectId, user_id: UserId, name: str, most: int
+) -> int:
+    """One of OF_USER: how many rows it touched, of those without a bound all."""
+    values = {"project": project, "user_id": user_id, "most": most}
+    return await OF_USER[name].run(conn, **values)

@@ -189,6 +189,142 @@ WHERE c.project_id = :project AND c.user_id = :user_id AND c.hash = ANY(:hashes)
 -- Idempotency keys that were answered with any of these responses.
 DELETE FROM idempotency_keys WHERE project_id = :project AND response_id = ANY(:response_ids);
 
+-- name: keep_erased!
+-- A user is being erased: what is on its way for them is erased again, later.
+INSERT INTO erased_users (project_id, user_id, sweep_at)
+VALUES (:project, :user_id, now() + make_interval(secs => :seconds))
+ON CONFLICT (project_id, user_id) DO UPDATE SET sweep_at = excluded.sweep_at;
+
+-- name: delete_erased!
+-- Nothing of this user can come any more.
+DELETE FROM erased_users WHERE project_id = :project AND user_id = :user_id;
+
+-- name: list_users_to_sweep
+-- Users who were erased a while ago, of all projects.
+SELECT project_id, user_id, erased_at FROM users_to_sweep(:most);
+
+-- name: list_spans_of
+-- Some turns of a user, whole.
+SELECT turn_id, branch_id, start_position AS from_position, end_position AS until,
+       false AS partly, false AS orphaned
+FROM turns
+WHERE project_id = :project AND user_id = :user_id
+LIMIT :most;
+
+-- name: delete_turns
+-- Turns on which nothing lies any more; gives their branches.
+DELETE FROM turns WHERE project_id = :project AND turn_id = ANY(:turn_ids)
+RETURNING branch_id;
+
+-- name: delete_branches!
+-- Branches on which no turn lies any more.
+DELETE FROM branches b
+WHERE b.project_id = :project AND b.branch_id = ANY(:branch_ids)
+  AND NOT EXISTS (
+      SELECT FROM turns t WHERE t.project_id = :project AND t.branch_id = b.branch_id);
+
+-- name: lend_logs!
+-- Logs of a user that others' responses were replayed from are theirs from now on.
+UPDATE event_logs l SET user_id = r.user_id
+FROM responses r
+WHERE l.project_id = :project AND l.log_id = ANY(:log_ids)
+  AND r.project_id = :project AND r.log_id = l.log_id AND r.user_id <> l.user_id;
+
+-- name: delete_conversations_of!
+-- Some conversations of a user, whose turns are forgotten apart from them.
+DELETE FROM conversations WHERE project_id = :project AND conversation_id IN (
+    SELECT conversation_id FROM conversations
+    WHERE project_id = :project AND user_id = :user_id
+    LIMIT :most);
+
+-- name: delete_files_of!
+-- Some files of a user.
+DELETE FROM files WHERE project_id = :project AND file_id IN (
+    SELECT file_id FROM files WHERE project_id = :project AND user_id = :user_id LIMIT :most);
+
+-- name: delete_contents_of!
+-- What a user said, as far as nothing says it any more.
+DELETE FROM contents c
+WHERE c.project_id = :project AND c.user_id = :user_id AND c.hash IN (
+    SELECT o.hash FROM contents o
+    WHERE o.project_id = :project AND o.user_id = :user_id
+      AND NOT EXISTS (
+          SELECT FROM items i
+          WHERE i.project_id = :project AND i.user_id = :user_id AND i.content_hash = o.hash)
+      AND NOT EXISTS (
+          SELECT FROM responses r
+          WHERE r.project_id = :project AND r.user_id = :user_id AND r.instructions_hash = o.hash)
+      AND NOT EXISTS (
+          SELECT FROM responses r
+          WHERE r.project_id = :project AND r.user_id = :user_id AND r.tools_hash = o.hash)
+    LIMIT :most);
+
+-- name: delete_blobs_of!
+-- Some bytes of a user, as far as nothing has them any more.
+DELETE FROM blobs b
+WHERE b.project_id = :project AND b.user_id = :user_id AND b.sha256 IN (
+    SELECT o.sha256 FROM blobs o
+    WHERE o.project_id = :project AND o.user_id = :user_id
+      AND NOT EXISTS (
+          SELECT FROM content_blobs c
+          WHERE c.project_id = :project AND c.user_id = :user_id AND c.sha256 = o.sha256)
+      AND NOT EXISTS (
+          SELECT FROM files f
+          WHERE f.project_id = :project AND f.user_id = :user_id AND f.sha256 = o.sha256)
+    LIMIT :most);
+
+-- name: delete_entries_of!
+-- Some cached answers of a user.
+DELETE FROM cache_entries
+WHERE project_id = :project AND user_id = :user_id AND (namespace, key) IN (
+    SELECT namespace, key FROM cache_entries
+    WHERE project_id = :project AND user_id = :user_id
+    LIMIT :most);
+
+-- name: delete_replies_of!
+-- Some idempotency keys of a user.
+DELETE FROM idempotency_keys
+WHERE project_id = :project AND (principal_id, key_hash) IN (
+    SELECT principal_id, key_hash FROM idempotency_keys
+    WHERE project_id = :project AND user_id = :user_id
+    LIMIT :most);
+
+-- name: delete_settings_of!
+-- A user's settings.
+DELETE FROM settings WHERE project_id = :project AND user_id = :user_id;
+
+-- name: delete_running_of!
+-- What nobody makes for a user any more.
+DELETE FROM running_responses WHERE project_id = :project AND user_id = :user_id;
+
+-- name: delete_jobs_of!
+-- What waits for a user, but for what is to be deleted at an engine.
+DELETE FROM outbox
+WHERE project_id = :project AND user_id = :user_id AND topic <> 'delete_at_engine';
+
+-- name: unname_jobs!
+-- What is to be deleted at an engine is the project's own from now on.
+UPDATE outbox SET user_id = '00000000-0000-0000-0000-000000000000'
+WHERE project_id = :project AND user_id = :user_id AND topic = 'delete_at_engine';
+
+-- name: unname_requests!
+-- Some of a user's requests lose their user: the numbers stay.
+WITH chosen AS MATERIALIZED (
+    SELECT created_at, request_id
+    FROM requests
+    WHERE project_id = :project AND user_id = :user_id
+    LIMIT :most
+)
+UPDATE requests
+SET user_id = '00000000-0000-0000-0000-000000000000', response_id = NULL
+WHERE project_id = :project AND user_id = :user_id
+  AND created_at = ANY(ARRAY(SELECT created_at FROM chosen))
+  AND request_id = ANY(ARRAY(SELECT request_id FROM chosen));
+
+-- name: delete_user!
+-- Their name.
+DELETE FROM users WHERE project_id = :project AND user_id = :user_id;
+
 -- name: delete_engine_responses
 -- What engines keep of responses, and of all others that begin with the same item.
 DELETE FROM engine_responses

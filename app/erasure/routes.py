@@ -13,9 +13,10 @@ from app.conversations.parts import ConversationParts
 from app.erasure.forget_conversation import forget_conversation
 from app.erasure.forget_item import forget_item
 from app.erasure.forget_turn import forget_response
-from app.erasure.types import Deleted, LessenedConversation
+from app.erasure.forget_user import forget_user
+from app.erasure.types import Deleted, ErasedUser, LessenedConversation
 from app.responses.parts import Parts
-from app.web.principal import Access, Scope, guarded
+from app.web.principal import USER_HEADER, Access, Scope, guarded, named_user
 
 
 @delete("/v1/responses/{response_id:str}", opt=guarded(Access.KEY, Scope.ENGINE), status_code=200)
@@ -77,4 +78,14 @@ async def delete_item(
     return LessenedConversation(**msgspec.structs.asdict(left), forgotten=erased)
 
 
-ROUTES = [delete_response, delete_completion, delete_conversation, delete_item]
+@delete("/v1/users/{user:str}", opt=guarded(Access.KEY, Scope.USERS), status_code=200)
+async def delete_user(
+    request: Request[Any, Any, Any], user: FromPath[str], parts: NamedDependency[Parts]
+) -> ErasedUser:
+    """Erases everything of a user. The request log keeps the numbers, without the user."""
+    name = named_user(user, request.headers.get(USER_HEADER))
+    assert name is not None
+    return ErasedUser(user=name, forgotten=await forget_user(parts, request.auth, name))
+
+
+ROUTES = [delete_response, delete_completion, delete_conversation, delete_item, delete_user]

@@ -61,6 +61,15 @@ class Users:
             found.update(fresh)
         return found
 
+    async def find(self, project: ProjectId, name: str) -> UserId | None:
+        """Without making one; what was remembered of them is asked again."""
+        async with self._database.tenant(project) as conn:
+            return await queries.find_user(conn, project, name)
+
+    def forget(self, project: ProjectId, name: str) -> None:
+        """The user is gone: the name is another's, when it comes again."""
+        self._ids.pop((project, name), None)
+
     async def _find_or_make(self, project: ProjectId, name: str) -> UserId:
         if known := self._ids.get((project, name)):
             return known

@@ -89,13 +89,26 @@ async def forget_user_memories(
     conn: Connection, marks: Marks, project: ProjectId, user: UserId
 ) -> Forgotten:
     """All memories of a user (or of the project itself), and what came from them."""
-    await queries.lock_scopes(conn, project, [user])
     forgotten = Forgotten()
-    only = MemoryFilter(user_id=user)
-    while ids := await queries.list_memories(
-        conn, project, only, descending=False, cursor=LOWEST_ID, most=BATCH
-    ):
-        await marks.leave_for(conn, project, user, ids)
-        forgotten += await forget(conn, project, ids, again=False)
-    await queries.delete_scope(conn, project, user)
+    while (some := await forget_some(conn, marks, project, user)).memories:
+        forgotten += some
+    await forget_scope(conn, project, user)
     return forgotten
+
+
+async def forget_scope(conn: Connection, project: ProjectId, user: UserId) -> None:
+    """The counts of a user without memories."""
+    await queries.delete_scope(conn, project, user)
+
+
+async def forget_some(
+    conn: Connection, marks: Marks, project: ProjectId, user: UserId
+) -> Forgotten:
+    """The first of a user's memories, for transactions that end in time."""
+    await queries.lock_scopes(conn, project, [user])
+    only = MemoryFilter(user_id=user)
+    ids = await queries.list_memories(
+        conn, project, only, descending=False, cursor=LOWEST_ID, most=BATCH
+    )
+    await marks.leave_for(conn, project, user, ids)
+    return await forget(conn, project, ids, again=False)

@@ -44,6 +44,15 @@ async def end_all_of(parts: Parts, caller: Caller, conversation: str) -> None:
         await end(parts, caller, id_text("resp", response_id))
 
 
+async def end_all_for(parts: Parts, caller: Caller) -> None:
+    """All that run for the user of the caller, where others can see them. Raises Unavailable where
+    they can't be ended in time."""
+    async with parts.database.tenant(caller.project) as conn:
+        running = await queries.list_running_of(conn, caller.project, caller.owner)
+    for response_id in running:
+        await end(parts, caller, id_text("resp", response_id))
+
+
 async def _end(parts: Parts, caller: Caller, text: str) -> bool:
     """Whether it has ended, or never was."""
     if run := find_here(parts, caller, text):

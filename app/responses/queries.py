@@ -58,6 +58,7 @@ _list_leases = _sql.rows("list_leases", Lease)
 _get_running = _sql.rows("get_running", RunningResponse)
 _list_segments = _sql.rows("list_segments", Segment)
 _request_cancel = _sql.statement("request_cancel")
+_list_running_of = _sql.statement("list_running_of")
 _list_running_in = _sql.statement("list_running_in")
 _delete_running = _sql.statement("delete_running")
 _abandon_running = _sql.statement("abandon_running")
@@ -180,6 +181,12 @@ async def list_running_in(
 ) -> list[ResponseId]:
     shown = f'"conversation":{{"id":"{id_text("conv", conversation)}"}}'
     return await _list_running_in.values(conn, project=project, shown=shown)
+
+
+async def list_running_of(
+    conn: Connection, project: ProjectId, user_id: UserId
+) -> list[ResponseId]:
+    return await _list_running_of.values(conn, project=project, user_id=user_id)
 
 
 async def delete_running(

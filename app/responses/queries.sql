@@ -184,6 +184,12 @@ SELECT response_id
 FROM running_responses
 WHERE project_id = :project AND position(:shown::text IN resource::text) > 0;
 
+-- name: list_running_of
+-- Responses that are still being made for a user.
+SELECT response_id
+FROM running_responses
+WHERE project_id = :project AND user_id = :user_id;
+
 -- name: list_segments
 -- The events of a running response from a segment on.
 SELECT number, events

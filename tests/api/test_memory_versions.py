@@ -2,27 +2,16 @@
 
 import asyncio
 from typing import Any
-from uuid import UUID
 
 import msgspec
 import pytest
 
-from app.ids import new_id
 from tests.support.api import Api, Json
+from tests.support.derived import as_uuid, derive
 from tests.support.memories import embedded, recalled, remember, somebody
 from tests.support.rows import connected, count, tables_with
 from tests.support.service import Service
 
-DERIVED = """
-    INSERT INTO memories (project_id, memory_id, user_id, kind, content, language, words,
-        occurred_at, trust, conversation_id, episode)
-    SELECT project_id, $1, user_id, $2, $3, language, 0, now(), trust, conversation_id, episode
-    FROM memories WHERE memory_id = $4
-"""
-SOURCED = """
-    INSERT INTO memory_sources (project_id, memory_id, source_type, source_id)
-    SELECT project_id, $1, 'memory', memory_id FROM memories WHERE memory_id = ANY ($2)
-"""
 JOBS = """
     SELECT o.payload FROM outbox o JOIN users u USING (project_id, user_id)
     WHERE o.topic = $1 AND u.external_id = $2 ORDER BY o.outbox_id
@@ -200,16 +189,6 @@ async def test_patches_deletions_and_embedding_never_block_each_other(mine: Api)
     assert len((await mine.get("/v1/memories?limit=100")).body["data"]) == 12
 
 
-async def derive(service: Service, kind: str, text: str, sources: list[Json]) -> str:
-    """A memory as what derives facts and summaries stores it. Its id."""
-    made = new_id()
-    ids = [as_uuid(source["id"]) for source in sources]
-    async with connected(service.urls.owner) as conn:
-        await conn.execute(DERIVED, made, kind, text, ids[0])
-        await conn.execute(SOURCED, made, ids)
-    return f"mem_{made.hex}"
-
-
 async def jobs_of(service: Service, user: str, topic: str) -> list[Any]:
     async with connected(service.urls.owner) as conn:
         rows = await conn.fetch(JOBS, topic, user)
@@ -268,7 +247,3 @@ async def test_what_was_superseded_by_something_forgotten_holds_again(
     assert back["superseded_at"] is back["superseded_by"] is back["valid_to"] is None
     assert await recalled(mine, "Ulm") == ["Ada lives in Ulm."]
     assert [v["why"] for v in (await history(mine, old))["data"]] == [None, "restored"]
-
-
-def as_uuid(memory_id: str) -> str:
-    return str(UUID(memory_id.removeprefix("mem_")))

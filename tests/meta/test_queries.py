@@ -33,13 +33,20 @@ WITHOUT_PROJECT = {
     "renew_worker": "workers serve all projects",
     "delete_worker": "workers serve all projects",
     "delete_dead_workers": "workers serve all projects",
+    "list_users_to_sweep": "a reviewed function names erased users, of all projects",
     "claim_abandoned": "a reviewed function takes over what dead workers left, of all projects",
 }
 """Queries that are about no project, each with its reason."""
 
 WHOLE_PROJECT_READ = {
     "list_scopes": "one row a user that has memories, for recall by everyone",
-    "list_running_in": "only what runs at this moment is there",
+    **dict.fromkeys(
+        ("list_running_in", "list_running_of", "delete_running_of"),
+        "only what runs at this moment is there",
+    ),
+    **dict.fromkeys(
+        ("delete_jobs_of", "unname_jobs"), "only what waits is there, and users go seldom"
+    ),
     "list_failed_jobs": "a partial index holds failed jobs only",
     "count_project_backlog": "how much waits is asked by an admin, now and then",
     "retry_failed_jobs": "a partial index holds failed jobs only",
