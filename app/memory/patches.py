@@ -8,7 +8,7 @@ from msgspec import UNSET, Meta, UnsetType
 from app.config import Config
 from app.errors import InvalidRequest, TooLarge
 from app.memory.bodies import Name, Time, check_depth, time_of
-from app.memory.types import Kind, NewMemory, StoredMemory
+from app.memory.types import FOUND, Kind, NewMemory, StoredMemory
 
 Share = Annotated[float, Meta(ge=0, le=1)]
 
@@ -36,9 +36,7 @@ TIMES = ("occurred_at", "valid_from", "valid_to", "expires_at")
 def patched(stored: StoredMemory, patch: MemoryPatch, config: Config) -> NewMemory:
     """The memory as the patch wants it. Raises InvalidRequest or TooLarge."""
     values = {
-        name: getattr(stored, name)
-        for name in NewMemory.__struct_fields__
-        if name not in ("language", "sources")
+        name: getattr(stored, name) for name in NewMemory.__struct_fields__ if name not in FOUND
     }
     for name, value in _given(patch).items():
         values[name] = time_of(value, name) if name in TIMES else value

@@ -15,6 +15,8 @@ from app.memory.types import (
     NewMemory,
     Part,
     SourceType,
+    Standing,
+    StandingMemory,
     StoredMemory,
     StoredText,
     StoredVersion,
@@ -55,6 +57,7 @@ _insert_passages = _sql.statement("insert_passages")
 _insert_windows = _sql.statement("insert_windows")
 _delete_windows_beside = _sql.rows("delete_windows_beside", ToEmbed)
 _get_memories = _sql.rows("get_memories", StoredMemory)
+_list_standing = _sql.rows("list_standing", StandingMemory)
 _newest_first = _sql.statement("list_newest_first")
 _oldest_first = _sql.statement("list_oldest_first")
 _everyones_newest_first = _sql.statement("list_everyones_newest_first")
@@ -251,6 +254,15 @@ async def get_memories(
 ) -> dict[MemoryId, StoredMemory]:
     found = await _get_memories.all(conn, project=project, memory_ids=ids)
     return {memory.memory_id: memory for memory in found}
+
+
+async def list_standing(
+    conn: Connection, project: ProjectId, user: UserId, standing: Standing, most: int
+) -> list[StandingMemory]:
+    """The newest first."""
+    return await _list_standing.all(
+        conn, project=project, user_id=user, standing=standing, most=most
+    )
 
 
 async def list_memories(

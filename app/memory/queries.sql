@@ -5,27 +5,29 @@ WITH given AS MATERIALIZED (
     SELECT
         memory_id, user_id, kind, content, language, speaker, conversation_id, episode,
         external_id, occurred_at, valid_from, valid_to, expires_at, confidence, trust, metadata,
-        memory_terms(language, speaker, content) AS terms
+        standing, said, memory_terms(language, speaker, content) AS terms
     FROM unnest(
         :memory_ids::uuid[], :user_ids::uuid[], :kinds::text[], :contents::text[],
         :languages::text[], :speakers::text[], :conversation_ids::uuid[], :episodes::text[],
         :external_ids::text[], :occurred_ats::timestamptz[], :valid_froms::timestamptz[],
         :valid_tos::timestamptz[], :expires_ats::timestamptz[], :confidences::real[],
-        :trusts::text[], :metadatas::jsonb[])
+        :trusts::text[], :metadatas::jsonb[],
+        :standings::text[], :saids::text[])
         AS given (
         memory_id, user_id, kind, content, language, speaker, conversation_id, episode,
-        external_id, occurred_at, valid_from, valid_to, expires_at, confidence, trust, metadata)
+        external_id, occurred_at, valid_from, valid_to, expires_at, confidence, trust, metadata,
+        standing, said)
 ), measured AS MATERIALIZED (
     SELECT memory_id, user_id, terms, words_in(terms) AS words FROM given
 ), stored AS (
     INSERT INTO memories (
         project_id, memory_id, user_id, kind, content, language, words, speaker,
         conversation_id, episode, external_id, occurred_at, valid_from, valid_to, expires_at,
-        confidence, trust, metadata)
+        confidence, trust, metadata, standing, said)
     SELECT
         :project, memory_id, user_id, kind, content, language, words, speaker,
         conversation_id, episode, external_id, occurred_at, valid_from, valid_to, expires_at,
-        confidence, trust, metadata
+        confidence, trust, metadata, standing, said
     FROM given JOIN measured USING (memory_id, user_id)
     ORDER BY user_id, external_id, memory_id
     ON CONFLICT DO NOTHING
@@ -151,16 +153,17 @@ UPDATE memories m SET
     speaker = g.speaker, conversation_id = g.conversation_id, episode = g.episode,
     occurred_at = g.occurred_at, valid_from = g.valid_from, valid_to = g.valid_to,
     expires_at = g.expires_at, confidence = g.confidence, trust = g.trust, metadata = g.metadata,
+    standing = g.standing, said = g.said,
     superseded_at = CASE WHEN :patched::boolean THEN m.superseded_at END,
     superseded_by = CASE WHEN :patched THEN m.superseded_by END, version = m.version + 1
 FROM unnest(
     :memory_ids::uuid[], :kinds::text[], :contents::text[], :languages::text[], :speakers::text[],
     :conversation_ids::uuid[], :episodes::text[], :occurred_ats::timestamptz[],
     :valid_froms::timestamptz[], :valid_tos::timestamptz[], :expires_ats::timestamptz[],
-    :confidences::real[], :trusts::text[], :metadatas::jsonb[])
+    :confidences::real[], :trusts::text[], :metadatas::jsonb[], :standings::text[], :saids::text[])
     AS g (
     memory_id, kind, content, language, speaker, conversation_id, episode, occurred_at,
-    valid_from, valid_to, expires_at, confidence, trust, metadata)
+    valid_from, valid_to, expires_at, confidence, trust, metadata, standing, said)
 WHERE m.project_id = :project AND m.memory_id = g.memory_id;
 
 -- name: index_memories!
@@ -352,6 +355,23 @@ SELECT
      WHERE s.project_id = m.project_id AND s.memory_id = m.memory_id) AS sources
 FROM memories m
 WHERE project_id = :project AND memory_id = ANY(:memory_ids);
+
+-- name: list_standing
+-- What a user's memories of one class state that goes on holding, those remembered last first.
+-- Not what a fact was made from that has fallen since.
+SELECT m.memory_id, m.kind, m.standing, m.said, m.speaker, m.occurred_at
+FROM memories m
+WHERE m.project_id = :project AND m.user_id = :user_id AND m.standing = :standing
+  AND m.superseded_at IS NULL
+  AND (m.expires_at IS NULL OR m.expires_at > now())
+  AND (m.valid_to IS NULL OR m.valid_to > now())
+  AND NOT EXISTS (
+      SELECT FROM memory_sources c
+      JOIN memories f ON f.project_id = :project AND f.memory_id = c.memory_id
+      WHERE c.project_id = :project AND c.source_type = 'memory' AND c.source_id = m.memory_id
+        AND f.superseded_at IS NOT NULL)
+ORDER BY m.memory_id DESC
+LIMIT :most;
 
 -- name: list_newest_first
 -- Ids of a user's memories, those remembered last first, before a cursor.

@@ -1,11 +1,11 @@
-"""Memories by their ids."""
+"""Memories by their ids, and by what they state that goes on holding."""
 
 from collections.abc import Sequence
 
 from app.db.sql import Connection
-from app.ids import MemoryId, ProjectId
+from app.ids import MemoryId, ProjectId, UserId
 from app.memory import queries
-from app.memory.types import StoredMemory
+from app.memory.types import Standing, StandingMemory, StoredMemory
 
 
 async def read_memories(
@@ -13,3 +13,11 @@ async def read_memories(
 ) -> dict[MemoryId, StoredMemory]:
     """Those that are there."""
     return await queries.get_memories(conn, project, ids)
+
+
+async def read_standing(
+    conn: Connection, project: ProjectId, user: UserId, standing: Standing, most: int
+) -> list[StandingMemory]:
+    """What a user's memories of one class state that goes on holding, those remembered last
+    first; only what holds now."""
+    return await queries.list_standing(conn, project, user, standing, most)

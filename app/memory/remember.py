@@ -8,16 +8,15 @@ from app.memory import queries
 from app.memory.clean import without_nul
 from app.memory.enqueue import enqueue_embedding, to_embed
 from app.memory.forget import forget_derived
-from app.memory.types import NewMemory, StoredMemory, Why
+from app.memory.standing import with_standing
+from app.memory.types import FOUND, NewMemory, StoredMemory, Why
 from app.memory.unindex import unindex
 from app.memory.versions import keep_versions
 
 ExternalKey = tuple[UserId, str]
 
 COMPARED = [
-    name
-    for name in NewMemory.__struct_fields__
-    if name not in ("memory_id", "occurred_at", "language", "sources")
+    name for name in NewMemory.__struct_fields__ if name not in ("memory_id", "occurred_at", *FOUND)
 ]
 """What makes a memory that comes again under its external id a new version of it."""
 
@@ -34,7 +33,7 @@ async def remember(
     already has gives the stored memory's id, and where what is said has changed, the new version
     replaces the old under that id.
     """
-    clean = [without_nul(memory) for memory in memories]
+    clean = [with_standing(without_nul(memory)) for memory in memories]
     if users := {memory.user_id for memory in clean if memory.external_id is not None}:
         await queries.lock_scopes(conn, project, sorted(users))
     new = await queries.insert_memories(conn, project, clean)
@@ -79,7 +78,7 @@ async def replace(
     the old ones goes, and is derived again."""
     if not pairs:
         return
-    replaced = {stored.memory_id: memory for stored, memory in pairs}
+    replaced = {stored.memory_id: with_standing(memory) for stored, memory in pairs}
     if read := [stored.memory_id for stored, memory in pairs if _reads_otherwise(memory, stored)]:
         await forget_derived(conn, project, read)
     await keep_versions(conn, project, list(replaced), why)

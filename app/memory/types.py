@@ -16,6 +16,9 @@ Trust = Literal["user", "assistant", "document", "application"]
 Why = Literal["patched", "replaced", "superseded", "restored"]
 """Why a version of a memory is not the current one any more."""
 
+Standing = Literal["instruction", "preference", "identity"]
+"""What a memory states that goes on holding; of several, the first of these."""
+
 LANGUAGE = "english"
 """The text search configuration of postings and queries."""
 
@@ -46,7 +49,14 @@ class NewMemory(msgspec.Struct, frozen=True, kw_only=True):
     expires_at: datetime | None = None
     confidence: float | None = None
     metadata: dict[str, Any] = {}
+    standing: Standing | None = None
+    said: str | None = None
+    """What it states that goes on holding, a line each: found when it is remembered."""
     sources: tuple[SourceKey, ...] = ()
+
+
+FOUND = ("language", "standing", "said", "sources")
+"""What is found when a memory is remembered, or kept beside it."""
 
 
 class StoredMemory(msgspec.Struct, frozen=True):
@@ -218,6 +228,17 @@ class Part(msgspec.Struct, frozen=True):
         window = self.window
         beside = (window.before_id, window.after_id) if window else ()
         return [self.memory_id, *(found for found in beside if found)]
+
+
+class StandingMemory(msgspec.Struct, frozen=True):
+    """A memory that states what goes on holding; `said` has a line for each statement."""
+
+    memory_id: MemoryId
+    kind: Kind
+    standing: Standing
+    said: str
+    speaker: str | None
+    occurred_at: datetime
 
 
 class Source(msgspec.Struct, kw_only=True):
