@@ -82,6 +82,9 @@ class Config(msgspec.Struct, frozen=True, kw_only=True):
     list_limit_max: Positive = 100
     memories_per_request_max: Positive = 1_000
     memory_bytes_max: Positive = 64 * 2**10
+    import_bytes_max: Positive = 8 * 2**30
+    import_record_bytes_max: Positive = 16 * 2**20
+    import_problems_max: Positive = 100
     recall_limit_max: Positive = 200
     embeddings_per_request_max: Positive = 2048
     embedding_chars_max: Positive = 2_000_000

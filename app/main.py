@@ -52,6 +52,7 @@ from app.responses.run import Runs
 from app.responses.running import Running
 from app.search import routes as search_routes
 from app.settings.read import SettingsReader
+from app.transfer import routes as transfer_routes
 from app.usage import routes as usage_routes
 from app.usage.errands import Errands
 from app.usage.record import observe, open_request_log
@@ -73,6 +74,7 @@ ROUTES: list[Any] = [
     *items_routes.ROUTES,
     *search_routes.ROUTES,
     *memory_routes.ROUTES,
+    *transfer_routes.ROUTES,
     *recall_routes.ROUTES,
     *blobs_routes.ROUTES,
     *usage_routes.ROUTES,

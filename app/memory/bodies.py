@@ -67,7 +67,7 @@ def bodies_of(body: RememberBody, config: Config) -> list[MemoryBody]:
         )
     for place, memory in placed(found, body):
         with below(place):
-            _check_size(memory, config.memory_bytes_max)
+            check_size(memory.content, memory.metadata, config.memory_bytes_max)
     return found
 
 
@@ -99,13 +99,14 @@ def _given(body: RememberBody) -> dict[str, Any]:
     }
 
 
-def _check_size(memory: MemoryBody, bytes_max: int) -> None:
-    if not memory.content.strip():
+def check_size(content: str, metadata: dict[str, Any], bytes_max: int) -> None:
+    """Raises InvalidRequest or TooLarge."""
+    if not content.strip():
         raise InvalidRequest("'content' must not be empty.", param="content")
-    check_depth(memory.metadata, "metadata")
-    if len(memory.content.encode()) > bytes_max:
+    check_depth(metadata, "metadata")
+    if len(content.encode()) > bytes_max:
         raise TooLarge(f"'content' is larger than {bytes_max} bytes.", param="content")
-    if len(msgspec.json.encode(memory.metadata)) > bytes_max:
+    if len(msgspec.json.encode(metadata)) > bytes_max:
         raise TooLarge(f"'metadata' is larger than {bytes_max} bytes.", param="metadata")
 
 

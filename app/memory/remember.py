@@ -1,6 +1,6 @@
 """Remembering: durable and found by words when the transaction commits; vectors follow."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 from app.db.sql import Connection
 from app.ids import MemoryId, ProjectId, UserId
@@ -25,13 +25,17 @@ READ = ("kind", "content", "speaker")
 
 
 async def remember(
-    conn: Connection, project: ProjectId, memories: Sequence[NewMemory]
+    conn: Connection,
+    project: ProjectId,
+    memories: Sequence[NewMemory],
+    *,
+    embedded: Collection[MemoryId] = (),
 ) -> list[MemoryId]:
     """The ids, in the order given. After the commit, wake the topic `embed_memories`.
 
     Idempotent: a `memory_id` that is known is left as it is; an `external_id` that its user
     already has gives the stored memory's id, and where what is said has changed, the new version
-    replaces the old under that id.
+    replaces the old under that id. The caller stores the vectors of those that are `embedded`.
     """
     clean = [with_standing(without_nul(memory)) for memory in memories]
     if users := {memory.user_id for memory in clean if memory.external_id is not None}:
@@ -40,7 +44,8 @@ async def remember(
     changed = {memory.memory_id: memory for memory in clean if memory.memory_id in new}
     known = [m for m in clean if m.memory_id not in new and m.external_id is not None]
     ids = await _replace_changed(conn, project, known, changed)
-    await enqueue_embedding(conn, project, [to_embed(*one) for one in changed.items()])
+    waiting = [one for one in changed.items() if one[0] not in embedded]
+    await enqueue_embedding(conn, project, [to_embed(*one) for one in waiting])
     return [ids.get(_key(memory), memory.memory_id) for memory in clean]
 
 
@@ -67,7 +72,7 @@ async def _replace_changed(
     return {_key(stored): stored.memory_id for stored in found}
 
 
-def differs(memory: NewMemory, stored: StoredMemory) -> bool:
+def differs(memory: NewMemory, stored: StoredMemory | NewMemory) -> bool:
     return any(getattr(memory, name) != getattr(stored, name) for name in COMPARED)
 
 

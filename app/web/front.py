@@ -8,6 +8,7 @@ from typing import Any
 from uuid import UUID
 
 from litestar.enums import ScopeType
+from litestar.handlers import HTTPRouteHandler
 from litestar.middleware import ASGIMiddleware
 from litestar.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -100,8 +101,11 @@ def bearer_token(scope: Scope) -> str:
 
 def _check_size(scope: Scope) -> None:
     length = next((value for name, value in scope["headers"] if name == b"content-length"), b"0")
-    most = scope["app"].request_max_body_size
-    if isinstance(most, int) and length.isdigit() and int(length) > most:
+    handler = scope["route_handler"]
+    most = (
+        handler.resolve_request_max_body_size() if isinstance(handler, HTTPRouteHandler) else None
+    )
+    if most is not None and length.isdigit() and int(length) > most:
         raise TooLarge(f"The body of the request is larger than {most} bytes.")
 
 

@@ -1,0 +1,116 @@
+"""Memories on their way out: page by page, so that neither memory nor a connection is held."""
+
+from base64 import b64encode
+from collections import defaultdict
+from collections.abc import AsyncGenerator, Sequence
+from datetime import UTC, datetime
+from typing import TypeVar
+
+import msgspec
+import structlog
+
+from app.db.database import Database
+from app.db.sql import Connection
+from app.errors import BackstoryError
+from app.identity.users import Users
+from app.ids import PROJECT_ITSELF, MemoryId, ProjectId, id_text, new_id
+from app.memory.reach import has_run_out
+from app.memory.read import read_memories
+from app.memory.show import shown
+from app.memory.types import Memory, StoredVersion
+from app.transfer import queries
+from app.transfer.types import (
+    ExportedMemory,
+    ExportEnd,
+    ExportHeader,
+    FoundVector,
+    Vector,
+    Version,
+)
+from app.web.errors import error_body
+from app.web.principal import Caller
+
+PAGE = 50
+"""Few, since each may be large, with a hundred versions."""
+
+BEFORE_ALL = MemoryId(PROJECT_ITSELF)
+
+log = structlog.get_logger()
+Found = TypeVar("Found", FoundVector, StoredVersion)
+
+
+async def export_memories(
+    database: Database, users: Users, caller: Caller, model: str, *, vectors: bool
+) -> AsyncGenerator[bytes]:
+    """Lines: a header, a memory each by id, and the end with their number. What is remembered or
+    forgotten meanwhile is not there. Where something fails, the last line is the error."""
+    yield _line(ExportHeader(model=model, exported_at=datetime.now(UTC)))
+    below, above, count = MemoryId(new_id()), BEFORE_ALL, 0
+    user = None if caller.everyone else caller.owner
+    try:
+        while True:
+            async with database.tenant(caller.project) as conn:
+                ids = await queries.list_page(conn, caller.project, user, above, below, PAGE)
+                page = await _read(conn, users, caller.project, ids, vectors=vectors)
+            if not ids:
+                break
+            above, count = ids[-1], count + len(page)
+            yield b"".join(map(_line, page))
+    except BackstoryError as error:
+        log.warning("export.broken_off", error=error.code)
+        yield _line(error_body(error))
+        return
+    yield _line(ExportEnd(memories=count))
+
+
+def _line(value: object) -> bytes:
+    return msgspec.json.encode(value) + b"\n"
+
+
+async def _read(
+    conn: Connection, users: Users, project: ProjectId, ids: Sequence[MemoryId], *, vectors: bool
+) -> list[ExportedMemory]:
+    stored = await read_memories(conn, project, ids)
+    names = await users.names(conn, project, {memory.user_id for memory in stored.values()})
+    versions = _by_memory(await queries.list_versions(conn, project, ids))
+    found = (
+        _by_memory(await queries.list_vectors(conn, project, ids)) if vectors else _by_memory([])
+    )
+    there = [stored[name] for name in ids if name in stored and not has_run_out(stored[name])]
+    return [
+        _exported(shown(memory, names), found[memory.memory_id], versions[memory.memory_id])
+        for memory in there
+    ]
+
+
+def _by_memory(rows: Sequence[Found]) -> defaultdict[MemoryId, list[Found]]:
+    grouped: defaultdict[MemoryId, list[Found]] = defaultdict(list)
+    for row in rows:
+        grouped[row.memory_id].append(row)
+    return grouped
+
+
+def _exported(
+    memory: Memory, vectors: Sequence[FoundVector], versions: Sequence[StoredVersion]
+) -> ExportedMemory:
+    values = msgspec.structs.asdict(memory)
+    values["sources"] = sorted(memory.sources, key=lambda source: (source.type, source.id))
+    return ExportedMemory(
+        **values,
+        vectors=[_vector(vector) for vector in vectors],
+        versions=[_version(version) for version in versions],
+    )
+
+
+def _vector(found: FoundVector) -> Vector:
+    numbers = found.embedding.to_numpy().astype("<f2", copy=False)
+    return Vector(found.model, found.part, b64encode(numbers.tobytes()).decode(), found.made_of)
+
+
+def _version(stored: StoredVersion) -> Version:
+    values = msgspec.structs.asdict(stored)
+    del values["memory_id"]
+    conversation, by = values.pop("conversation_id"), stored.superseded_by
+    values["conversation"] = id_text("conv", conversation) if conversation else None
+    values["superseded_by"] = id_text("mem", by) if by else None
+    return Version(**values)

@@ -1,0 +1,142 @@
+"""From a line to a memory that can be stored: everything checked, nothing looked up."""
+
+from base64 import b64decode
+from binascii import Error as Base64Error
+from datetime import datetime, timedelta
+
+import msgspec
+import numpy as np
+from pgvector import HalfVector
+
+from app.errors import InvalidRequest
+from app.ids import MemoryId, UserId, new_id, parse_id
+from app.memory.bodies import check_size, conversation_id, memory_id, time_of
+from app.memory.clean import without_nul
+from app.memory.show import SOURCE_PREFIX
+from app.memory.types import NewMemory, SourceKey
+from app.transfer.types import (
+    WINDOW,
+    Incoming,
+    MemoryLine,
+    Model,
+    SourceLine,
+    Stamp,
+    StoredVector,
+    Vector,
+)
+
+
+class Defaults(msgspec.Struct, frozen=True, kw_only=True):
+    """What a line belongs to that does not say it."""
+
+    conversation: str | None = None
+    episode: str | None = None
+
+
+class Reader:
+    """Of the lines of one file. Those without a time were said one after another, now."""
+
+    def __init__(
+        self, defaults: Defaults, model: Model | None, now: datetime, content_bytes_max: int
+    ) -> None:
+        self._defaults = defaults
+        self._model = model
+        self._now = now
+        self._bytes_max = content_bytes_max
+
+    def read(self, number: int, line: MemoryLine, owner: UserId) -> Incoming:
+        """Raises InvalidRequest or TooLarge."""
+        check_size(line.content, line.metadata, self._bytes_max)
+        memory = without_nul(self._memory(line, owner))
+        return Incoming(
+            number=number,
+            memory=memory,
+            named=line.id is not None,
+            timed=line.occurred_at is not None,
+            stamp=_stamp(line),
+            vectors=_vectors(line.vectors, self._model),
+            versions=tuple(without_nul(version) for version in line.versions),
+        )
+
+    def _memory(self, line: MemoryLine, owner: UserId) -> NewMemory:
+        return NewMemory(
+            memory_id=MemoryId(new_id()) if line.id is None else _memory_id(line.id, "id"),
+            user_id=owner,
+            kind=line.kind,
+            content=line.content,
+            trust=line.trust,
+            speaker=line.speaker,
+            conversation_id=conversation_id(line.conversation or self._defaults.conversation),
+            episode=line.episode or self._defaults.episode,
+            external_id=line.external_id,
+            occurred_at=time_of(line.occurred_at, "occurred_at") or self._next_moment(),
+            valid_from=time_of(line.valid_from, "valid_from"),
+            valid_to=time_of(line.valid_to, "valid_to"),
+            expires_at=time_of(line.expires_at, "expires_at"),
+            confidence=None if line.confidence is None else float(np.float32(line.confidence)),
+            metadata=line.metadata,
+            sources=tuple(dict.fromkeys(_source(source) for source in line.sources)),
+        )
+
+    def _next_moment(self) -> datetime:
+        self._now += timedelta(microseconds=1)
+        return self._now
+
+
+def _memory_id(text: str, param: str) -> MemoryId:
+    found = memory_id(text)
+    if found is None:
+        raise InvalidRequest(
+            f"'{text[:60]}' is not the id of a memory: it looks like 'mem_…'.", param=param
+        )
+    return found
+
+
+def _source(source: SourceLine) -> SourceKey:
+    found = parse_id(SOURCE_PREFIX[source.type], source.id)
+    if found is None:
+        raise InvalidRequest(
+            f"'{source.id[:60]}' is not the id of a source of type '{source.type}'.",
+            param="sources",
+        )
+    return SourceKey(source.type, found)
+
+
+def _stamp(line: MemoryLine) -> Stamp | None:
+    if not (line.created_at or line.superseded_at or line.superseded_by or line.version > 1):
+        return None
+    by = line.superseded_by
+    return Stamp(
+        created_at=time_of(line.created_at, "created_at"),
+        version=line.version,
+        superseded_at=time_of(line.superseded_at, "superseded_at"),
+        superseded_by=None if by is None else _memory_id(by, "superseded_by"),
+    )
+
+
+def _vectors(vectors: tuple[Vector, ...], model: Model | None) -> tuple[StoredVector, ...]:
+    """Those of the model that embeds here; what others made is made anew."""
+    if model is None:
+        return ()
+    found = {vector.part: _vector(vector) for vector in vectors if vector.model == model.name}
+    mine = [
+        vector for vector in found.values() if vector.embedding.dimensions() == model.dimensions
+    ]
+    return tuple(mine)
+
+
+def _vector(vector: Vector) -> StoredVector:
+    if (vector.part == WINDOW) != (vector.made_of is not None):
+        raise InvalidRequest("'made_of' belongs to part -1, and to no other.", param="vectors")
+    try:
+        data = b64decode(vector.float16, validate=True)
+        numbers = np.frombuffer(data, dtype="<f2")
+    except (Base64Error, ValueError):
+        raise _no_vector() from None
+    if not len(numbers) or not np.isfinite(numbers).all():
+        raise _no_vector()
+    return StoredVector(vector.part, vector.made_of, HalfVector(numbers))
+
+
+def _no_vector() -> InvalidRequest:
+    return InvalidRequest("'float16' must be the base64 of finite 16-bit numbers.", param="vectors")

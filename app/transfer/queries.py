@@ -1,0 +1,114 @@
+"""Typed access to queries.sql."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import msgspec
+
+from app.db.sql import Connection, load
+from app.ids import MemoryId, ProjectId, UserId
+from app.memory.types import NewMemory, StoredVersion
+from app.transfer.types import FoundVector, Stamp, StoredVector
+
+_sql = load(__file__)
+_list_of_user = _sql.statement("list_of_user")
+_list_of_everyone = _sql.statement("list_of_everyone")
+_list_vectors = _sql.rows("list_vectors", FoundVector)
+_list_versions = _sql.rows("list_versions", StoredVersion)
+_list_by_external_ids = _sql.statement("list_by_external_ids")
+_list_owned = _sql.statement("list_owned")
+_stamp_memories = _sql.statement("stamp_memories")
+_insert_versions = _sql.statement("insert_versions")
+_insert_vectors = _sql.statement("insert_vectors")
+
+Owned = tuple[MemoryId, UserId]
+
+
+async def list_page(
+    conn: Connection,
+    project: ProjectId,
+    user: UserId | None,
+    above: MemoryId,
+    below: MemoryId,
+    most: int,
+) -> list[MemoryId]:
+    """`user` None is everyone."""
+    values = {"project": project, "above": above, "below": below, "most": most}
+    if user is None:
+        return await _list_of_everyone.values(conn, **values)
+    return await _list_of_user.values(conn, **values, user_id=user)
+
+
+async def list_vectors(
+    conn: Connection, project: ProjectId, ids: Sequence[MemoryId]
+) -> list[FoundVector]:
+    return await _list_vectors.all(conn, project=project, memory_ids=ids)
+
+
+async def list_versions(
+    conn: Connection, project: ProjectId, ids: Sequence[MemoryId]
+) -> list[StoredVersion]:
+    return await _list_versions.all(conn, project=project, memory_ids=ids)
+
+
+async def list_by_external_ids(
+    conn: Connection, project: ProjectId, keys: Sequence[tuple[UserId, str]]
+) -> list[MemoryId]:
+    return await _list_by_external_ids.values(
+        conn,
+        project=project,
+        users=[user for user, _ in keys],
+        external_ids=[external_id for _, external_id in keys],
+    )
+
+
+async def list_owned(
+    conn: Connection, project: ProjectId, memories: Sequence[NewMemory]
+) -> set[MemoryId]:
+    found = await _list_owned.values(
+        conn,
+        project=project,
+        memory_ids=[memory.memory_id for memory in memories],
+        users=[memory.user_id for memory in memories],
+    )
+    return set(found)
+
+
+async def stamp_memories(
+    conn: Connection, project: ProjectId, stamps: Mapping[Owned, Stamp]
+) -> None:
+    await _stamp_memories.run(
+        conn,
+        project=project,
+        memory_ids=[memory_id for memory_id, _ in stamps],
+        users=[user for _, user in stamps],
+        created_ats=[stamp.created_at for stamp in stamps.values()],
+        versions=[stamp.version for stamp in stamps.values()],
+        superseded_ats=[stamp.superseded_at for stamp in stamps.values()],
+        superseded_bys=[stamp.superseded_by for stamp in stamps.values()],
+    )
+
+
+async def insert_versions(
+    conn: Connection, project: ProjectId, rows: Sequence[Mapping[str, Any]]
+) -> None:
+    """Rows by the names of the columns."""
+    await _insert_versions.run(conn, project=project, rows=msgspec.Raw(msgspec.json.encode(rows)))
+
+
+async def insert_vectors(
+    conn: Connection,
+    project: ProjectId,
+    model_id: int,
+    vectors: Sequence[tuple[Owned, StoredVector]],
+) -> None:
+    await _insert_vectors.run(
+        conn,
+        project=project,
+        model_id=model_id,
+        users=[user for (_, user), _ in vectors],
+        memory_ids=[memory_id for (memory_id, _), _ in vectors],
+        parts=[vector.part for _, vector in vectors],
+        made_ofs=[vector.made_of for _, vector in vectors],
+        embeddings=[vector.embedding for _, vector in vectors],
+    )

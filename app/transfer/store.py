@@ -1,0 +1,196 @@
+"""Storing memories that come from elsewhere: each once, under its own id where that is free.
+
+What is stored already stays as it is. An id that another user of the project has is not told to be
+taken: the memory gets one that is made from it, the same each time.
+"""
+
+from collections.abc import Iterable, Sequence
+from datetime import UTC, datetime
+from typing import Any, Literal
+
+import msgspec
+import stamina
+
+from app.db.crossed import ATTEMPTS, CROSSED
+from app.db.database import Database
+from app.db.sql import Connection
+from app.ids import MemoryId, ProjectId, UserId, id_text
+from app.memory.bodies import conversation_id, memory_id
+from app.memory.read import read_memories
+from app.memory.remember import differs, remember
+from app.memory.restore import ensure_model, hold_scopes
+from app.memory.types import NewMemory, SourceKey, StoredMemory
+from app.transfer import queries
+from app.transfer.derived import id_beside
+from app.transfer.types import Incoming, Model, Version
+
+Fate = Literal["imported", "unchanged", "differs", "expired"]
+"""`differs`: under its id something else is stored. `expired`: it has run out already."""
+
+
+class Overtaken(Exception):
+    """Somebody stored another memory under an id that was free when we looked."""
+
+
+again_if_overtaken = stamina.retry(on=(*CROSSED, Overtaken), attempts=ATTEMPTS, wait_initial=0.05)
+
+
+@again_if_overtaken
+async def store(
+    database: Database, project: ProjectId, batch: Sequence[Incoming], model: Model | None
+) -> list[Fate]:
+    """In one transaction; what became of each. After it, wake the topic `embed_memories`."""
+    async with database.tenant(project) as conn:
+        await hold_scopes(conn, project, list({one.memory.user_id for one in batch}))
+        known = await _read_known(conn, project, batch)
+        fates, new = known.sort(batch)
+        if new:
+            embedded = {one.memory.memory_id for one in new if one.is_embedded}
+            memories = [one.memory for one in new]
+            await remember(conn, project, memories, embedded=embedded)
+            await _check_all_there(conn, project, new)
+            await _add_what_was(conn, project, new, model)
+    return fates
+
+
+async def _read_known(conn: Connection, project: ProjectId, batch: Sequence[Incoming]) -> "Known":
+    """What is stored under any id or external id that this batch names."""
+    named = {name for one in batch for name in _ids_named(one)}
+    keys = {key for one in batch if (key := _key(one.memory))}
+    if keys:
+        named.update(await queries.list_by_external_ids(conn, project, list(keys)))
+    return Known(await read_memories(conn, project, list(named)))
+
+
+def _ids_named(one: Incoming) -> Iterable[MemoryId]:
+    if one.named:
+        yield one.memory.memory_id
+        yield _own(one.memory.memory_id, one.memory.user_id)
+    if one.stamp and one.stamp.superseded_by:
+        yield one.stamp.superseded_by
+    for source in one.memory.sources:
+        if source.type == "memory":
+            yield MemoryId(source.id)
+    for version in one.versions:
+        if version.superseded_by and (by := memory_id(version.superseded_by)):
+            yield by
+
+
+def _own(taken: MemoryId, user: UserId) -> MemoryId:
+    """The id that a memory of this user has where another user has its id."""
+    return MemoryId(id_beside(taken, taken.hex, user.hex))
+
+
+def _key(memory: NewMemory | StoredMemory) -> tuple[UserId, str] | None:
+    return None if memory.external_id is None else (memory.user_id, memory.external_id)
+
+
+class Known:
+    """What is stored, and what of this batch is about to be."""
+
+    def __init__(self, stored: dict[MemoryId, StoredMemory]) -> None:
+        self._by_id: dict[MemoryId, StoredMemory | NewMemory] = dict(stored)
+        self._by_key: dict[tuple[UserId, str], StoredMemory | NewMemory] = {
+            key: memory for memory in stored.values() if (key := _key(memory))
+        }
+
+    def sort(self, batch: Sequence[Incoming]) -> tuple[list[Fate], list[Incoming]]:
+        """What becomes of each, and those that are new, under the ids that they get."""
+        fates: list[Fate] = []
+        new = []
+        for one in batch:
+            fates.append(self._fate(one))
+            if fates[-1] == "imported":
+                new.append(self._take(one))
+        return fates, new
+
+    def _fate(self, one: Incoming) -> Fate:
+        found = self._find(one)
+        if found is not None:
+            return "unchanged" if _same(one, found) else "differs"
+        expires_at = one.memory.expires_at
+        return "expired" if expires_at and expires_at <= datetime.now(UTC) else "imported"
+
+    def _find(self, one: Incoming) -> StoredMemory | NewMemory | None:
+        user = one.memory.user_id
+        if one.named:
+            for name in (one.memory.memory_id, _own(one.memory.memory_id, user)):
+                found = self._by_id.get(name)
+                if found and found.user_id == user:
+                    return found
+        key = _key(one.memory)
+        return self._by_key.get(key) if key else None
+
+    def _take(self, one: Incoming) -> Incoming:
+        user = one.memory.user_id
+        memory = msgspec.structs.replace(
+            one.memory,
+            memory_id=self._here(one.memory.memory_id, user),
+            sources=tuple(self._source(source, user) for source in one.memory.sources),
+        )
+        self._by_id[memory.memory_id] = memory
+        if key := _key(memory):
+            self._by_key[key] = memory
+        stamp = one.stamp
+        if stamp and stamp.superseded_by:
+            by = self._here(stamp.superseded_by, user)
+            stamp = msgspec.structs.replace(stamp, superseded_by=by)
+        versions = tuple(self._version(version, user) for version in one.versions)
+        return msgspec.structs.replace(one, memory=memory, stamp=stamp, versions=versions)
+
+    def _here(self, name: MemoryId, user: UserId) -> MemoryId:
+        found = self._by_id.get(name)
+        return name if found is None or found.user_id == user else _own(name, user)
+
+    def _source(self, source: SourceKey, user: UserId) -> SourceKey:
+        if source.type != "memory":
+            return source
+        return SourceKey("memory", self._here(MemoryId(source.id), user))
+
+    def _version(self, version: Version, user: UserId) -> Version:
+        by = memory_id(version.superseded_by) if version.superseded_by else None
+        here = id_text("mem", self._here(by, user)) if by else None
+        return msgspec.structs.replace(version, superseded_by=here)
+
+
+def _same(one: Incoming, found: StoredMemory | NewMemory) -> bool:
+    """A line that leaves its time out does not contradict the one that is stored."""
+    if one.timed and one.memory.occurred_at != found.occurred_at:
+        return False
+    return not differs(one.memory, found)
+
+
+async def _check_all_there(conn: Connection, project: ProjectId, new: Sequence[Incoming]) -> None:
+    """Only an id that the line brought can be taken by someone who comes in between."""
+    named = [one.memory for one in new if one.named]
+    if named and len(await queries.list_owned(conn, project, named)) < len(named):
+        raise Overtaken
+
+
+async def _add_what_was(
+    conn: Connection, project: ProjectId, new: Sequence[Incoming], model: Model | None
+) -> None:
+    if stamps := {_owned(one): one.stamp for one in new if one.stamp}:
+        await queries.stamp_memories(conn, project, stamps)
+    if rows := [_row(one.memory, version) for one in new for version in one.versions]:
+        await queries.insert_versions(conn, project, rows)
+    vectors = [(_owned(one), vector) for one in new for vector in one.vectors]
+    if vectors and model:
+        model_id = await ensure_model(conn, model.name, model.dimensions)
+        await queries.insert_vectors(conn, project, model_id, vectors)
+
+
+def _owned(one: Incoming) -> queries.Owned:
+    return one.memory.memory_id, one.memory.user_id
+
+
+def _row(memory: NewMemory, version: Version) -> dict[str, Any]:
+    values = msgspec.structs.asdict(version)
+    conversation, by = values.pop("conversation"), version.superseded_by
+    return {
+        **values,
+        "memory_id": memory.memory_id,
+        "user_id": memory.user_id,
+        "conversation_id": conversation_id(conversation),
+        "superseded_by": memory_id(by) if by else None,
+    }
