@@ -86,6 +86,8 @@ class Config(msgspec.Struct, frozen=True, kw_only=True):
     import_record_bytes_max: Positive = 16 * 2**20
     import_problems_max: Positive = 100
     recall_limit_max: Positive = 200
+    recall_exact_max: Annotated[int, Meta(ge=0)] = 25_000
+    vector_index_bytes_max: Positive = 2 * 2**30
     embeddings_per_request_max: Positive = 2048
     embedding_chars_max: Positive = 2_000_000
     image_bytes_max: Positive = 10 * 2**20

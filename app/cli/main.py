@@ -5,6 +5,7 @@ import sys
 import click
 
 from app.cli.doctor import doctor
+from app.cli.memory import memory
 from app.cli.migrate import migrate
 from app.cli.serve import serve
 from app.errors import BackstoryError
@@ -19,6 +20,7 @@ def backstory() -> None:
 backstory.add_command(serve)
 backstory.add_command(migrate)
 backstory.add_command(doctor)
+backstory.add_command(memory)
 
 
 def main() -> None:

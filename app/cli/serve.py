@@ -14,6 +14,7 @@ from msgspec.structs import replace
 from app.cli import data_dir as files
 from app.cli import port as ports
 from app.cli.announce import announce_when_live, say
+from app.cli.index_keeper import IndexKeeper
 from app.cli.server import serve_workers
 from app.cli.supervisor import Supervisor
 from app.config import Config, read_config
@@ -61,6 +62,8 @@ def run(config: Config) -> int:
         config = _with_database(config, supervisor)
         credentials = _first_keys(config)
         supervisor.start(EmbedderProcess(config))
+        if config.database_owner_url is not None:
+            supervisor.start(IndexKeeper(config, say))
 
         def once_started() -> None:
             supervisor.watch()

@@ -25,6 +25,7 @@ _count_terms = _sql.rows("count_terms", TermCount)
 _rank_by_words = _sql.rows("rank_by_words", Scored)
 _score_by_words = _sql.rows("score_by_words", Scored)
 _rank_by_vector = _sql.rows("rank_by_vector", VectorScored)
+_rank_by_index = _sql.rows("rank_by_index", VectorScored)
 _score_by_vector = _sql.rows("score_by_vector", VectorScored)
 _list_neighbours = _sql.rows("list_neighbours", Neighbour)
 
@@ -69,6 +70,14 @@ async def rank_by_vector(
     conn: Connection, reach: Reach, model: str, vector: Vector, most: int
 ) -> list[VectorScored]:
     return await _rank_by_vector.all(conn, **_within(reach), model=model, vector=vector, most=most)
+
+
+async def rank_by_index(
+    conn: Connection, reach: Reach, model: str, vector: Vector, most: int, effort: int
+) -> list[VectorScored]:
+    return await _rank_by_index.all(
+        conn, **_within(reach), model=model, vector=vector, most=most, effort=effort
+    )
 
 
 async def score_by_vector(

@@ -99,6 +99,31 @@ GROUP BY memory_id
 HAVING bool_or(part >= 0)
 ORDER BY own DESC, memory_id;
 
+-- name: rank_by_index
+-- The same by the index of vectors: of the nearest rows, as far as it finds them. Nothing where
+-- there is no index, or where it finds too few.
+WITH near AS MATERIALIZED (
+    SELECT nearest_memories(
+        :project, :users, :model, :vector, :narrowed, :conversation, :kinds, :speakers, :episodes,
+        :since, :until, :metadata, :as_of, :most, :effort) AS memory_id
+)
+SELECT
+    near.memory_id,
+    -min(v.distance) FILTER (WHERE v.part >= 0) AS own,
+    -coalesce(min(v.distance) FILTER (WHERE v.part = -1), min(v.distance)) AS "window"
+FROM near
+CROSS JOIN LATERAL (
+    SELECT part, embedding <#> :vector::halfvec AS distance
+    FROM memory_vectors
+    WHERE project_id = :project AND memory_id = near.memory_id
+      AND model_id = (
+          SELECT model_id FROM embedding_models
+          WHERE name = :model AND dimensions = vector_dims(:vector::halfvec))
+    OFFSET 0) AS v
+GROUP BY near.memory_id
+HAVING bool_or(v.part >= 0)
+ORDER BY own DESC, near.memory_id;
+
 -- name: score_by_vector
 -- The cosines of these memories alone.
 SELECT

@@ -18,6 +18,7 @@ from app.ids import ProjectId, UserId
 from app.memory.read import read_memories
 from app.memory.show import shown
 from app.recall import queries, rank
+from app.recall.nearest import nearest
 from app.recall.pack import pack
 from app.recall.rank import Candidate, Pool, Terms
 from app.recall.types import (
@@ -49,9 +50,15 @@ class ByWords(msgspec.Struct, frozen=True):
     complete: bool
     """Nothing else has any of the terms."""
 
+    memories: int
+    """That are in scope."""
+
 
 class QueryVector(msgspec.Struct, frozen=True):
+    """`model` is what made it; only vectors of the same are near or far from it."""
+
     state: VectorsState
+    model: str
     vector: Vector | None = None
 
 
@@ -63,6 +70,7 @@ async def recall(
     asked: Asked,
     *,
     embed_seconds_max: float,
+    exact_max: int,
     explain: bool = False,
 ) -> Recollection:
     """What is in reach and fits the query, best first. Raises Unavailable without a database."""
@@ -73,7 +81,9 @@ async def recall(
     finally:
         embedding.cancel()
     async with database.tenant(reach.project) as conn:
-        pool = await _pool(conn, reach, asked, by_words, embedder.model, query.vector)
+        large = by_words.memories > exact_max
+        by_vector = await _rank_by_vector(conn, reach, asked, query, large=large)
+        pool = await _pool(conn, reach, asked, by_words, by_vector, query)
         best = [c for c in rank.best_of(pool, asked.limit) if c.score >= asked.min_score]
         data = await _load(conn, users, reach.project, best, explain)
     packed = pack((found.memory for found in data), asked.token_budget)
@@ -89,14 +99,15 @@ async def everyone(database: Database, project: ProjectId) -> list[UserId]:
 
 async def _embed(embedder: Embedder, text: str, seconds_max: float) -> QueryVector:
     """No connection is held meanwhile by this task."""
+    model = embedder.model
     try:
         async with asyncio.timeout(seconds_max):
             vectors = await embedder.embed([text], "query")
     except TimeoutError:
-        return QueryVector("too_late")
+        return QueryVector("too_late", model)
     except (Unavailable, EmbeddingFailed):
-        return QueryVector("unavailable")
-    return QueryVector("used", vectors[0])
+        return QueryVector("unavailable", model)
+    return QueryVector("used", model, vectors[0])
 
 
 async def _rank_by_words(database: Database, reach: Reach, asked: Asked) -> ByWords:
@@ -113,7 +124,15 @@ async def _rank_by_words(database: Database, reach: Reach, asked: Asked) -> ByWo
         )
         terms = rank.weigh_terms(counts, size)
         found = await queries.rank_by_words(conn, reach, terms, most) if terms.terms else []
-    return ByWords(terms, found, complete=len(found) < most)
+    return ByWords(terms, found, complete=len(found) < most, memories=size.memories)
+
+
+async def _rank_by_vector(
+    conn: Connection, reach: Reach, asked: Asked, query: QueryVector, *, large: bool
+) -> list[VectorScored]:
+    if query.vector is None:
+        return []
+    return await nearest(conn, reach, query.model, query.vector, _candidates(asked), large=large)
 
 
 async def _pool(
@@ -121,13 +140,10 @@ async def _pool(
     reach: Reach,
     asked: Asked,
     by_words: ByWords,
-    model: str,
-    vector: Vector | None,
+    by_vector: list[VectorScored],
+    query: QueryVector,
 ) -> Pool:
     """All candidates, with the scores of both arms and what neighbours lend."""
-    by_vector: list[VectorScored] = []
-    if vector is not None:
-        by_vector = await queries.rank_by_vector(conn, reach, model, vector, _candidates(asked))
     terms, pool = by_words.terms, rank.pool_of(by_words.found, by_vector)
     seeds = rank.choose_seeds(
         pool, terms, words_complete=by_words.complete, most=max(SEEDS_MIN, asked.limit)
@@ -137,9 +153,10 @@ async def _pool(
     if not by_words.complete:
         ids = [c.memory_id for c in pool.values() if c.words_rank is None]
         rank.add_words(pool, await queries.score_by_words(conn, reach, terms, ids))
-    if vector is not None:
+    if query.vector is not None:
         ids = [c.memory_id for c in pool.values() if c.vector_rank is None]
-        rank.add_vectors(pool, await queries.score_by_vector(conn, reach, model, vector, ids))
+        found = await queries.score_by_vector(conn, reach, query.model, query.vector, ids)
+        rank.add_vectors(pool, found)
     rank.fuse(pool, terms)
     rank.lend(pool, seeds, neighbours)
     return pool

@@ -39,6 +39,7 @@ async def recall_memories(
         reach_of(data, caller.project, whose),
         asked,
         embed_seconds_max=config.recall_timeout_seconds,
+        exact_max=config.recall_exact_max,
         explain=data.explain,
     )
 

@@ -72,6 +72,7 @@ async def recollect(
                 Reach(project=project, users=[context.user]),
                 _asked(query, plan.recall),
                 embed_seconds_max=parts.config.recall_timeout_seconds / 2,
+                exact_max=parts.config.recall_exact_max,
             )
     except (TimeoutError, Unavailable) as error:
         log.warning("recall.left_out", why=type(error).__name__)

@@ -113,6 +113,7 @@ async def _look(
         reach,
         without_nul(asked),
         embed_seconds_max=parts.config.recall_timeout_seconds,
+        exact_max=parts.config.recall_exact_max,
         explain=True,
     )
     matching = [one for one in found.data if _matches(one)]

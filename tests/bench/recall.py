@@ -7,6 +7,7 @@ from typing import Any
 
 import asyncpg
 
+from app.config import Config
 from app.embeddings.process_embedder import ProcessEmbedder
 from app.identity.users import Users
 from app.ids import ProjectId, UserId
@@ -94,6 +95,7 @@ async def _record(
         reach,
         Asked(query=question, limit=LIMIT),
         embed_seconds_max=EMBED_SECONDS_MAX,
+        exact_max=Config().recall_exact_max,
     )
     return database.calls
 

@@ -100,7 +100,13 @@ class House:
     async def recall(self, embedder: Embedder, query: str) -> Recollection:
         reach = Reach(project=self.project, users=[PROJECT_ITSELF])
         return await recall(
-            self.database, embedder, self.users, reach, Asked(query=query), embed_seconds_max=0.05
+            self.database,
+            embedder,
+            self.users,
+            reach,
+            Asked(query=query),
+            embed_seconds_max=0.05,
+            exact_max=1_000,
         )
 
 

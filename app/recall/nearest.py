@@ -1,0 +1,36 @@
+"""The vectors nearest to a query: all looked through in a small scope, by the index in a large one.
+
+A btree and an exact sort of ten thousand vectors take some milliseconds and are right; HNSW under
+a filter that few rows pass visits more than that. What the index gives is compared with the exact
+result by `backstory doctor --recall`.
+"""
+
+from app.db.sql import Connection
+from app.recall import queries
+from app.recall.types import Reach, Vector, VectorScored
+
+ROWS_A_CANDIDATE = 2
+"""Passages and windows are in one index: as many rows as may be one memory's."""
+
+EFFORT_MIN = 400
+EFFORT_MAX = 1_000
+"""HNSW's ef_search: candidates held while searching. pgvector takes no more than a thousand."""
+
+
+async def nearest(
+    conn: Connection,
+    reach: Reach,
+    model: str,
+    vector: Vector,
+    most: int,
+    *,
+    large: bool,
+) -> list[VectorScored]:
+    """Never fewer than there are: where the index of a `large` scope gives too few (it is not
+    there, or the filter lets too little pass), all are looked through."""
+    if large:
+        rows = ROWS_A_CANDIDATE * most
+        effort = min(max(EFFORT_MIN, 2 * rows), EFFORT_MAX)
+        if found := await queries.rank_by_index(conn, reach, model, vector, rows, effort):
+            return found
+    return await queries.rank_by_vector(conn, reach, model, vector, most)
