@@ -5,9 +5,11 @@ import sys
 import click
 
 from app.cli.doctor import doctor
+from app.cli.ingest import ingest
 from app.cli.memory import memory
 from app.cli.migrate import migrate
 from app.cli.serve import serve
+from app.cli.transfer import export_file, import_file
 from app.errors import BackstoryError
 
 
@@ -21,6 +23,9 @@ backstory.add_command(serve)
 backstory.add_command(migrate)
 backstory.add_command(doctor)
 backstory.add_command(memory)
+memory.add_command(export_file)
+memory.add_command(import_file)
+backstory.add_command(ingest)
 
 
 def main() -> None:
