@@ -118,6 +118,10 @@ class Config(msgspec.Struct, frozen=True, kw_only=True):
     outbox_attempts_max: Positive = 8
     request_buffer_max: Positive = 10_000
 
+    # Profiles and summaries
+    profile_entries_max: Positive = 20
+    profile_current_days: Positive = 90
+
     log_level: Literal["debug", "info", "warning", "error"] = "info"
 
     @property

@@ -52,6 +52,8 @@ from app.responses.run import Runs
 from app.responses.running import Running
 from app.search import routes as search_routes
 from app.settings.read import SettingsReader
+from app.summaries import routes as summaries_routes
+from app.summaries.parts import SummaryParts
 from app.transfer import routes as transfer_routes
 from app.usage import routes as usage_routes
 from app.usage.errands import Errands
@@ -76,6 +78,7 @@ ROUTES: list[Any] = [
     *memory_routes.ROUTES,
     *transfer_routes.ROUTES,
     *recall_routes.ROUTES,
+    *summaries_routes.ROUTES,
     *blobs_routes.ROUTES,
     *usage_routes.ROUTES,
     *jobs_routes.ROUTES,
@@ -90,6 +93,7 @@ PROVIDED = (
     "marks",
     "parts",
     "conversations",
+    "summaries",
     "runs",
     "request_log",
     "waiting",
@@ -180,6 +184,7 @@ async def _lifespan(app: Litestar, config: Config) -> AsyncIterator[None]:
             conversations=ConversationParts(
                 config, parts.keys.contents, database, users, parts.settings, parts.images, jobs
             ),
+            summaries=SummaryParts(config, database, users),
             runs=runs,
             request_log=request_log,
             waiting=health.BacklogReader(database),

@@ -11,6 +11,7 @@ from app.db.sql import Connection, load
 from app.embeddings.types import Vectors
 from app.ids import MemoryId, ProjectId, UserId
 from app.memory.types import (
+    Kind,
     MemoryFilter,
     NewMemory,
     Part,
@@ -57,6 +58,7 @@ _insert_passages = _sql.statement("insert_passages")
 _insert_windows = _sql.statement("insert_windows")
 _delete_windows_beside = _sql.rows("delete_windows_beside", ToEmbed)
 _get_memories = _sql.rows("get_memories", StoredMemory)
+_list_current = _sql.statement("list_current")
 _list_standing = _sql.rows("list_standing", StandingMemory)
 _newest_first = _sql.statement("list_newest_first")
 _oldest_first = _sql.statement("list_oldest_first")
@@ -254,6 +256,12 @@ async def get_memories(
 ) -> dict[MemoryId, StoredMemory]:
     found = await _get_memories.all(conn, project=project, memory_ids=ids)
     return {memory.memory_id: memory for memory in found}
+
+
+async def list_current(
+    conn: Connection, project: ProjectId, user: UserId, kind: Kind, most: int
+) -> list[MemoryId]:
+    return await _list_current.values(conn, project=project, user_id=user, kind=kind, most=most)
 
 
 async def list_standing(

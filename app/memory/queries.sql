@@ -373,6 +373,16 @@ WHERE m.project_id = :project AND m.user_id = :user_id AND m.standing = :standin
 ORDER BY m.memory_id DESC
 LIMIT :most;
 
+-- name: list_current
+-- Ids of a user's memories of a derived kind that hold now, those remembered last first.
+SELECT memory_id
+FROM memories
+WHERE project_id = :project AND user_id = :user_id AND kind = :kind
+  AND kind IN ('fact', 'summary') AND superseded_at IS NULL
+  AND (expires_at IS NULL OR expires_at > now()) AND (valid_to IS NULL OR valid_to > now())
+ORDER BY memory_id DESC
+LIMIT :most;
+
 -- name: list_newest_first
 -- Ids of a user's memories, those remembered last first, before a cursor.
 SELECT memory_id
