@@ -9,10 +9,7 @@ from app.db.sql import Connection
 from app.recall import queries
 from app.recall.types import Reach, Vector, VectorScored
 
-ROWS_A_CANDIDATE = 2
-"""Passages and windows are in one index: as many rows as may be one memory's."""
-
-EFFORT_MIN = 400
+EFFORT_MIN = 600
 EFFORT_MAX = 1_000
 """HNSW's ef_search: candidates held while searching. pgvector takes no more than a thousand."""
 
@@ -29,8 +26,7 @@ async def nearest(
     """Never fewer than there are: where the index of a `large` scope gives too few (it is not
     there, or the filter lets too little pass), all are looked through."""
     if large:
-        rows = ROWS_A_CANDIDATE * most
-        effort = min(max(EFFORT_MIN, 2 * rows), EFFORT_MAX)
-        if found := await queries.rank_by_index(conn, reach, model, vector, rows, effort):
+        effort = min(max(EFFORT_MIN, 2 * most), EFFORT_MAX)
+        if found := await queries.rank_by_index(conn, reach, model, vector, most, effort):
             return found
     return await queries.rank_by_vector(conn, reach, model, vector, most)

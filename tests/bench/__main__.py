@@ -25,8 +25,11 @@ from tests.bench.world import World, open_world  # noqa: E402
 
 BENCHES = (
     *("added_time", "streaming", "slow_streams", "exact_hit"),
-    *("remember", "recall", "storage", "evidence"),
+    *("remember", "recall", "storage", "evidence", "million"),
 )
+ON_REQUEST = ("evidence", "million")
+"""They need a data set; the last one takes half an hour."""
+
 Bench = Callable[[World, Options, Progress], Coroutine[Any, Any, Findings]]
 
 
@@ -81,16 +84,21 @@ def _read_arguments() -> tuple[list[str], Options, Path | None]:
         metavar="PATH",
         help="a data set of evidence recall (.jsonl.gz), or a folder of them",
     )
+    parser.add_argument(
+        "--memories", type=int, metavar="N", help="of the large project of million (1,000,000)"
+    )
     parser.add_argument("--json", type=Path, metavar="FILE", help="instead of bench-results/")
     parser.add_argument("--quick", action="store_true", help="coarse, for developing")
     arguments = parser.parse_args()
     if unknown := set(arguments.names) - set(BENCHES):
         parser.error(f"there is no bench {', '.join(sorted(unknown))}")
     data = [file for path in arguments.data for file in _data_files(path)]
-    names = arguments.names or [name for name in BENCHES if name != "evidence" or data]
-    if "evidence" in names and not data:
-        parser.error("evidence needs --data PATH")
-    return names, Options(quick=arguments.quick, data=data), arguments.json
+    wanted = {*BENCHES} - {*ON_REQUEST} | ({"evidence"} if data else set())
+    names = arguments.names or [name for name in BENCHES if name in wanted]
+    if not data and (without := [name for name in ON_REQUEST if name in names]):
+        parser.error(f"{without[0]} needs --data PATH")
+    options = Options(quick=arguments.quick, data=data, large=arguments.memories)
+    return names, options, arguments.json
 
 
 def _data_files(path: Path) -> list[Path]:

@@ -14,10 +14,10 @@ Json = dict[str, Any]
 class Rest:
     """Made by `open_rest`."""
 
-    def __init__(self, world: World, connection: Connection) -> None:
+    def __init__(self, url: str, key: str, connection: Connection) -> None:
         self._connection = connection
-        self._url = world.url
-        self._key = world.key
+        self._url = url
+        self._key = key
 
     async def remember(self, memories: Sequence[Json], user: str) -> None:
         for batch in _batches(memories):
@@ -38,8 +38,9 @@ class Rest:
         self._connection.close()
 
 
-async def open_rest(world: World) -> Rest:
-    return Rest(world, await connect(world.url))
+async def open_rest(world: World, key: str | None = None) -> Rest:
+    """With the key of the world's first project, unless another is said."""
+    return Rest(world.url, key or world.key, await connect(world.url))
 
 
 def _batches(memories: Sequence[Json]) -> Iterable[Sequence[Json]]:

@@ -12,6 +12,13 @@ class Options(msgspec.Struct, frozen=True):
     data: list[Path] = []
     """Data sets of evidence recall: .jsonl.gz, see docs/benchmarks.md."""
 
+    large: int | None = None
+    """Memories of the large project of the bench `million`."""
+
+    @property
+    def large_memories(self) -> int:
+        return self.large or (100_000 if self.quick else 1_000_000)
+
     @property
     def rounds(self) -> int:
         return 3 if self.quick else 7
