@@ -117,6 +117,8 @@ class Config(msgspec.Struct, frozen=True, kw_only=True):
     outbox_lease_seconds: Seconds = 20.0
     outbox_attempts_max: Positive = 8
     request_buffer_max: Positive = 10_000
+    memory_tend_seconds: Seconds = 60.0
+    memory_uses_flush_seconds: Seconds = 5.0
 
     # Profiles and summaries
     profile_entries_max: Positive = 20

@@ -55,6 +55,11 @@ def parse_id(prefix: str, text: str) -> UUID | None:
     return value if value.version == 7 and value.int >> 80 < YEAR_9000_MS else None
 
 
+def id_at(time: datetime) -> UUID:
+    """What ids made from then on are not below."""
+    return UUID(int=max(0, int(time.timestamp() * 1000)) << 80)
+
+
 def created_at(value: UUID) -> datetime:
     """When a UUIDv7 was made, to the millisecond."""
     return datetime.fromtimestamp((value.int >> 80) / 1000, UTC)

@@ -39,6 +39,8 @@ from app.log import set_up_log
 from app.memory import routes as memory_routes
 from app.memory.embed import JOBS_MAX, embed_handler
 from app.memory.marks import Marks
+from app.memory.tend import open_tending
+from app.memory.uses import open_uses
 from app.processes import DRAIN_SIGNAL
 from app.recall import routes as recall_routes
 from app.responses import context_routes, socket_routes
@@ -91,6 +93,8 @@ PROVIDED = (
     "embedder",
     "jobs",
     "marks",
+    "uses",
+    "settings",
     "parts",
     "conversations",
     "summaries",
@@ -147,6 +151,8 @@ async def _lifespan(app: Litestar, config: Config) -> AsyncIterator[None]:
         open_signals(config.database_direct_url or config.database_url) as signals,
         open_leases(database, signals, config) as leases,
         open_custodian(database, leases, vault.derive("contents"), config),
+        open_uses(database, config.memory_uses_flush_seconds) as uses,
+        open_tending(database, config.memory_tend_seconds),
     ):
         await check_role(database)
         runs = Runs(config.running_responses_max)
@@ -170,6 +176,7 @@ async def _lifespan(app: Litestar, config: Config) -> AsyncIterator[None]:
             seals=Seals(vault),
             windows=Windows(engine, config.engine_context_tokens),
             marks=Marks(vault.derive("forgotten"), users),
+            uses=uses,
         )
         _serve_jobs(parts)
         app.state.update(
@@ -180,6 +187,8 @@ async def _lifespan(app: Litestar, config: Config) -> AsyncIterator[None]:
             embedder=embedder,
             jobs=jobs,
             marks=parts.marks,
+            uses=uses,
+            settings=parts.settings,
             parts=parts,
             conversations=ConversationParts(
                 config, parts.keys.contents, database, users, parts.settings, parts.images, jobs

@@ -70,3 +70,9 @@ async def backlog(database: Database) -> list[Backlog]:
 async def project_backlog(database: Database, project: ProjectId) -> list[Backlog]:
     async with database.tenant(project) as conn:
         return await queries.count_project_backlog(conn, project)
+
+
+async def users_backlog(
+    conn: Connection, project: ProjectId, users: Sequence[UserId]
+) -> list[Backlog]:
+    return await queries.count_users_backlog(conn, project, users)

@@ -6,7 +6,7 @@ from typing import Any
 from uuid import UUID
 
 from app.db.sql import Connection, load
-from app.ids import ProjectId, new_id
+from app.ids import ProjectId, UserId, new_id
 from app.jobs.types import Backlog, FailedJob, Job, Topic, Work
 
 _sql = load(__file__)
@@ -21,6 +21,7 @@ _list_failed_jobs = _sql.rows("list_failed_jobs", FailedJob)
 _retry_failed_jobs = _sql.statement("retry_failed_jobs")
 _count_backlog = _sql.rows("count_backlog", Backlog)
 _count_project_backlog = _sql.rows("count_project_backlog", Backlog)
+_count_users_backlog = _sql.rows("count_users_backlog", Backlog)
 _drop_expired = _sql.statement("drop_expired")
 
 
@@ -81,6 +82,12 @@ async def count_backlog(conn: Connection) -> list[Backlog]:
 
 async def count_project_backlog(conn: Connection, project: ProjectId) -> list[Backlog]:
     return await _count_project_backlog.all(conn, project=project)
+
+
+async def count_users_backlog(
+    conn: Connection, project: ProjectId, users: Sequence[UserId]
+) -> list[Backlog]:
+    return await _count_users_backlog.all(conn, project=project, users=users)
 
 
 async def drop_expired(conn: Connection, most: int) -> int:

@@ -65,6 +65,18 @@ WHERE project_id = :project
 GROUP BY topic
 ORDER BY topic;
 
+-- name: count_users_backlog
+-- How much waits for these users, by topic.
+SELECT topic,
+       count(*) FILTER (WHERE failed_at IS NULL) AS waiting,
+       count(*) FILTER (WHERE failed_at IS NOT NULL) AS failed,
+       coalesce(extract(epoch FROM clock_timestamp()
+           - min(created_at) FILTER (WHERE failed_at IS NULL)), 0)::float8 AS oldest_seconds
+FROM outbox
+WHERE project_id = :project AND user_id = ANY(:users)
+GROUP BY topic
+ORDER BY topic;
+
 -- name: drop_expired
 -- Deletes what has run out, at most so many rows a table; gives how many of the one that lost most.
 SELECT greatest(drop_expired(:most), drop_expired_files(:most));

@@ -7,20 +7,27 @@ from app.db.database import Database
 from app.identity.users import Users
 from app.ids import PROJECT_ITSELF, MemoryId
 from app.memory import queries
-from app.memory.bodies import conversation_id, kind_of
+from app.memory.bodies import conversation_id, kind_of, time_of
 from app.memory.forget import forget, forget_user_memories
 from app.memory.marks import Marks
 from app.memory.reach import reached
+from app.memory.retention import outdated
 from app.memory.show import shown
-from app.memory.types import Forgotten, Memory, MemoryFilter
+from app.memory.types import LOWEST_ID, Forgotten, Memory, MemoryFilter
+from app.settings.read import SettingsReader
 from app.web.pages import Page, PageQuery, page
 from app.web.principal import Caller
 
 
 async def list_memories(
-    database: Database, users: Users, caller: Caller, query: Mapping[str, str], paging: PageQuery
+    database: Database,
+    users: Users,
+    settings: SettingsReader,
+    caller: Caller,
+    query: Mapping[str, str],
+    paging: PageQuery,
 ) -> Page:
-    only = _filter(caller, query)
+    only = await _filter(settings, caller, query)
     cursor = paging.cursor_id("mem")
     async with database.tenant(caller.project) as conn:
         ids = await queries.list_memories(
@@ -60,10 +67,18 @@ async def forget_all_of(database: Database, marks: Marks, caller: Caller) -> For
         return await forget_user_memories(conn, marks, caller.project, caller.owner)
 
 
-def _filter(caller: Caller, query: Mapping[str, str]) -> MemoryFilter:
+async def _filter(
+    settings: SettingsReader, caller: Caller, query: Mapping[str, str]
+) -> MemoryFilter:
+    before = time_of(query.get("expiring_before"), "expiring_before")
+    days = None
+    if before:
+        days = (await settings.read(caller.project, caller.user)).memory_retention_days
     return MemoryFilter(
         user_id=None if caller.everyone else caller.user or PROJECT_ITSELF,
         conversation=conversation_id(query.get("conversation")),
         kind=kind_of(query.get("kind")),
         episode=query.get("episode"),
+        going_before=before,
+        outdated=outdated(days, before) if before else LOWEST_ID,
     )

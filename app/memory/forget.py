@@ -12,9 +12,8 @@ from app.jobs.outbox import cancel
 from app.memory import queries
 from app.memory.enqueue import enqueue_embedding
 from app.memory.marks import Marks
-from app.memory.queries import LOWEST_ID
 from app.memory.rederive import derive_again, derived_from
-from app.memory.types import Forgotten, MemoryFilter, SourceType
+from app.memory.types import LOWEST_ID, Forgotten, MemoryFilter, SourceType
 from app.memory.unindex import unindex
 from app.memory.versions import keep_versions
 
@@ -106,7 +105,7 @@ async def forget_some(
 ) -> Forgotten:
     """The first of a user's memories, for transactions that end in time."""
     await queries.lock_scopes(conn, project, [user])
-    only = MemoryFilter(user_id=user)
+    only = MemoryFilter(user_id=user, expired=True)
     ids = await queries.list_memories(
         conn, project, only, descending=False, cursor=LOWEST_ID, most=BATCH
     )

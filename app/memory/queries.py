@@ -1,6 +1,7 @@
 """Typed access to queries.sql."""
 
 from collections.abc import Mapping, Sequence
+from datetime import datetime
 from typing import Any
 from uuid import UUID
 
@@ -11,10 +12,14 @@ from app.db.sql import Connection, load
 from app.embeddings.types import Vectors
 from app.ids import MemoryId, ProjectId, UserId
 from app.memory.types import (
+    LOWEST_ID,
     Kind,
     MemoryFilter,
     NewMemory,
     Part,
+    Quality,
+    Retention,
+    RunOut,
     SourceType,
     Standing,
     StandingMemory,
@@ -67,6 +72,14 @@ _everyones_oldest_first = _sql.statement("list_everyones_oldest_first")
 _list_said = _sql.statement("list_said")
 _insert_marks = _sql.statement("insert_marks")
 _find_marks = _sql.statement("find_marks")
+_count_uses = _sql.statement("count_uses")
+_list_expired = _sql.rows("list_expired", RunOut)
+_list_retentions = _sql.rows("list_retentions", Retention)
+_list_still_expired = _sql.statement("list_still_expired")
+_list_outdated = _sql.statement("list_outdated")
+_list_outdated_of = _sql.statement("list_outdated_of")
+_list_owners = _sql.statement("list_owners")
+_count_quality = _sql.rows("count_quality", Quality)
 _list_by_sources = _sql.statement("list_by_sources")
 _lock_memories = _sql.statement("lock_memories")
 _list_support = _sql.rows("list_support", Support)
@@ -75,7 +88,6 @@ _restore_superseded = _sql.rows("restore_superseded", ToEmbed)
 _delete_memories = _sql.rows("delete_memories", Gone)
 _delete_scope = _sql.statement("delete_scope")
 
-LOWEST_ID = MemoryId(UUID(int=0))
 VERSION_MAX = 2**31 - 1
 HIGHEST_ID = MemoryId(UUID(int=2**128 - 1))
 
@@ -289,6 +301,9 @@ async def list_memories(
         "conversation": only.conversation,
         "kind": only.kind,
         "episode": only.episode,
+        "expired": only.expired,
+        "going_before": only.going_before,
+        "outdated": only.outdated,
         "most": most,
     }
     if only.user_id is None:
@@ -349,3 +364,57 @@ async def delete_memories(conn: Connection, project: ProjectId, ids: Sequence[Me
 
 async def delete_scope(conn: Connection, project: ProjectId, user: UserId) -> None:
     await _delete_scope.run(conn, project=project, user_id=user)
+
+
+async def count_uses(conn: Connection, project: ProjectId, uses: Mapping[MemoryId, int]) -> None:
+    await _count_uses.run(conn, project=project, memory_ids=list(uses), counts=list(uses.values()))
+
+
+async def list_expired(conn: Connection, most: int) -> list[RunOut]:
+    return await _list_expired.all(conn, most=most)
+
+
+async def list_retentions(conn: Connection) -> list[Retention]:
+    return await _list_retentions.all(conn)
+
+
+async def list_still_expired(
+    conn: Connection, project: ProjectId, ids: Sequence[MemoryId]
+) -> list[MemoryId]:
+    return await _list_still_expired.values(conn, project=project, memory_ids=ids)
+
+
+async def list_outdated(
+    conn: Connection, project: ProjectId, below: MemoryId, but: Sequence[UserId], most: int
+) -> list[MemoryId]:
+    return await _list_outdated.values(conn, project=project, below=below, but=but, most=most)
+
+
+async def list_outdated_of(
+    conn: Connection, project: ProjectId, user_id: UserId, below: MemoryId, most: int
+) -> list[MemoryId]:
+    values = {"project": project, "user_id": user_id, "below": below, "most": most}
+    return await _list_outdated_of.values(conn, **values)
+
+
+async def list_owners(conn: Connection, project: ProjectId) -> list[UserId]:
+    return await _list_owners.values(conn, project=project)
+
+
+async def count_quality(
+    conn: Connection,
+    project: ProjectId,
+    users: Sequence[UserId],
+    *,
+    going_before: datetime,
+    outdated: MemoryId,
+    model: str,
+) -> list[Quality]:
+    return await _count_quality.all(
+        conn,
+        project=project,
+        users=users,
+        going_before=going_before,
+        outdated=outdated,
+        model=model,
+    )

@@ -76,7 +76,8 @@ FOR UPDATE;
 SELECT
     memory_id, user_id, kind, content, speaker, conversation_id, episode, external_id,
     occurred_at, valid_from, valid_to, created_at, superseded_at, superseded_by, expires_at,
-    confidence, trust, metadata, version, '[]'::json AS sources
+    confidence, trust, metadata, version, '[]'::json AS sources, 0::bigint AS uses,
+    NULL::timestamptz AS used_at
 FROM memories
 WHERE project_id = :project AND (user_id, external_id) IN (
     SELECT user_id, external_id
@@ -89,7 +90,8 @@ FOR UPDATE;
 SELECT
     memory_id, user_id, kind, content, speaker, conversation_id, episode, external_id,
     occurred_at, valid_from, valid_to, created_at, superseded_at, superseded_by, expires_at,
-    confidence, trust, metadata, version, '[]'::json AS sources
+    confidence, trust, metadata, version, '[]'::json AS sources, 0::bigint AS uses,
+    NULL::timestamptz AS used_at
 FROM memories
 WHERE project_id = :project AND memory_id = :memory_id
 FOR UPDATE;
@@ -347,14 +349,16 @@ SELECT memory_id, user_id, 1 AS passages FROM beside ORDER BY memory_id;
 -- name: get_memories
 -- These memories, those that are there.
 SELECT
-    memory_id, user_id, kind, content, speaker, conversation_id, episode, external_id,
+    m.memory_id, m.user_id, kind, content, speaker, conversation_id, episode, external_id,
     occurred_at, valid_from, valid_to, created_at, superseded_at, superseded_by, expires_at,
     confidence, trust, metadata, version,
     (SELECT coalesce(json_agg(json_build_object('type', s.source_type, 'id', s.source_id)), '[]')
      FROM memory_sources s
-     WHERE s.project_id = m.project_id AND s.memory_id = m.memory_id) AS sources
+     WHERE s.project_id = m.project_id AND s.memory_id = m.memory_id) AS sources,
+    coalesce(u.uses, 0) AS uses, u.used_at
 FROM memories m
-WHERE project_id = :project AND memory_id = ANY(:memory_ids);
+LEFT JOIN memory_uses u ON u.project_id = :project AND u.memory_id = m.memory_id
+WHERE m.project_id = :project AND m.memory_id = ANY(:memory_ids);
 
 -- name: list_standing
 -- What a user's memories of one class state that goes on holding, those remembered last first.
@@ -392,6 +396,9 @@ WHERE project_id = :project AND user_id = :user_id
   AND (:conversation::uuid IS NULL OR conversation_id = :conversation)
   AND (:kind::text IS NULL OR kind = :kind)
   AND (:episode::text IS NULL OR episode = :episode)
+  AND (:expired::boolean OR expires_at IS NULL OR expires_at > now())
+  AND (:going_before::timestamptz IS NULL OR expires_at < :going_before
+       OR memory_id < :outdated)
 ORDER BY memory_id DESC
 LIMIT :most;
 
@@ -404,6 +411,9 @@ WHERE project_id = :project AND user_id = :user_id
   AND (:conversation::uuid IS NULL OR conversation_id = :conversation)
   AND (:kind::text IS NULL OR kind = :kind)
   AND (:episode::text IS NULL OR episode = :episode)
+  AND (:expired::boolean OR expires_at IS NULL OR expires_at > now())
+  AND (:going_before::timestamptz IS NULL OR expires_at < :going_before
+       OR memory_id < :outdated)
 ORDER BY memory_id
 LIMIT :most;
 
@@ -415,6 +425,9 @@ WHERE project_id = :project AND memory_id > :above AND memory_id < :below
   AND (:conversation::uuid IS NULL OR conversation_id = :conversation)
   AND (:kind::text IS NULL OR kind = :kind)
   AND (:episode::text IS NULL OR episode = :episode)
+  AND (:expired::boolean OR expires_at IS NULL OR expires_at > now())
+  AND (:going_before::timestamptz IS NULL OR expires_at < :going_before
+       OR memory_id < :outdated)
 ORDER BY memory_id DESC
 LIMIT :most;
 
@@ -426,6 +439,9 @@ WHERE project_id = :project AND memory_id > :above AND memory_id < :below
   AND (:conversation::uuid IS NULL OR conversation_id = :conversation)
   AND (:kind::text IS NULL OR kind = :kind)
   AND (:episode::text IS NULL OR episode = :episode)
+  AND (:expired::boolean OR expires_at IS NULL OR expires_at > now())
+  AND (:going_before::timestamptz IS NULL OR expires_at < :going_before
+       OR memory_id < :outdated)
 ORDER BY memory_id
 LIMIT :most;
 
@@ -509,3 +525,78 @@ FROM gone;
 -- name: delete_scope!
 -- The counts of a user without memories.
 DELETE FROM memory_scopes WHERE project_id = :project AND user_id = :user_id AND memories <= 0;
+
+-- name: count_uses!
+-- Adds what was recalled, of memories that are still there. They are held first, by id, as by those
+-- who delete them.
+WITH held AS MATERIALIZED (
+    SELECT memory_id, user_id
+    FROM memories
+    WHERE project_id = :project AND memory_id = ANY(:memory_ids)
+    ORDER BY memory_id
+    FOR KEY SHARE
+)
+INSERT INTO memory_uses (project_id, memory_id, user_id, uses, used_at)
+SELECT :project, memory_id, held.user_id, given.uses, now()
+FROM unnest(:memory_ids::uuid[], :counts::bigint[]) AS given (memory_id, uses)
+JOIN held USING (memory_id)
+ORDER BY memory_id
+ON CONFLICT (project_id, memory_id) DO UPDATE SET
+    uses = memory_uses.uses + excluded.uses, used_at = excluded.used_at;
+
+-- name: list_expired
+-- Memories that have run out, of all projects.
+SELECT project_id, memory_id FROM expired_memories(:most);
+
+-- name: list_retentions
+-- How long projects and users keep memories.
+SELECT project_id, user_id, retention AS days FROM memory_retentions();
+
+-- name: list_still_expired
+-- Those of these that have run out, kept from changing until we are done.
+SELECT memory_id
+FROM memories
+WHERE project_id = :project AND memory_id = ANY(:memory_ids) AND expires_at <= now()
+ORDER BY memory_id
+FOR UPDATE;
+
+-- name: list_outdated
+-- The oldest memories of a project below an id, but for users who have a rule of their own.
+SELECT memory_id
+FROM memories
+WHERE project_id = :project AND memory_id < :below AND user_id <> ALL(:but::uuid[])
+ORDER BY memory_id
+LIMIT :most;
+
+-- name: list_outdated_of
+-- The oldest memories of a user below an id.
+SELECT memory_id
+FROM memories
+WHERE project_id = :project AND user_id = :user_id AND memory_id < :below
+ORDER BY memory_id
+LIMIT :most;
+
+-- name: list_owners
+-- Who has memories.
+SELECT user_id FROM memory_scopes WHERE project_id = :project AND memories > 0;
+
+-- name: count_quality
+-- What users' memories are like, by kind and trust.
+SELECT
+    m.kind, m.trust, count(*) AS memories,
+    count(*) FILTER (WHERE m.superseded_at IS NOT NULL) AS superseded,
+    count(*) FILTER (WHERE m.expires_at <= now()) AS expired,
+    count(*) FILTER (
+        WHERE (m.expires_at > now() AND m.expires_at < :going_before) OR m.memory_id < :outdated)
+        AS expiring,
+    count(*) FILTER (WHERE NOT EXISTS (
+        SELECT FROM memory_uses u
+        WHERE u.project_id = :project AND u.memory_id = m.memory_id)) AS never_used,
+    count(*) FILTER (WHERE NOT EXISTS (
+        SELECT FROM memory_vectors v JOIN embedding_models e USING (model_id)
+        WHERE v.project_id = :project AND v.memory_id = m.memory_id AND v.part = 0
+          AND e.name = :model)) AS awaiting_vectors
+FROM memories m
+WHERE m.project_id = :project AND m.user_id = ANY(:users)
+GROUP BY m.kind, m.trust
+ORDER BY m.kind, m.trust;

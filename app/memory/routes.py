@@ -9,16 +9,19 @@ from litestar.params import FromPath
 
 from app.config import Config
 from app.db.database import Database
+from app.embeddings.types import Embedder
 from app.identity.users import Users
 from app.jobs.runner import JobRunner
 from app.memory import browse
-from app.memory.bodies import RememberBody, bodies_of, placed
+from app.memory.bodies import RememberBody, bodies_of, placed, time_of
 from app.memory.marks import Marks
 from app.memory.patch import patch_memory
 from app.memory.patches import MemoryPatch
+from app.memory.stats import Stats, memory_stats
 from app.memory.submit import new_memories, submit_once
 from app.memory.types import Forgotten, Memory
 from app.memory.versions import list_versions
+from app.settings.read import SettingsReader
 from app.web.body import decode, takes
 from app.web.idempotency import HEADER, claim_for
 from app.web.pages import Page, PageQuery, page, page_query
@@ -69,13 +72,33 @@ async def list_memories(
     request: Request[Any, Any, Any],
     database: NamedDependency[Database],
     users: NamedDependency[Users],
+    settings: NamedDependency[SettingsReader],
     config: NamedDependency[Config],
 ) -> Page:
-    """Pages of memories; filtered by `user`, `conversation`, `kind` and `episode`."""
+    """Pages of memories; filtered by `user`, `conversation`, `kind`, `episode`, and by what will
+    be dropped before a time (`expiring_before`)."""
     query = request.query_params
     caller = await users.caller_of(request, query.get("user"), everyone_allowed=True)
     paging = page_query(query, config.list_limit_max)
-    return await browse.list_memories(database, users, caller, query, paging)
+    return await browse.list_memories(database, users, settings, caller, query, paging)
+
+
+@get("/v1/memories/stats", opt=READ)
+async def get_memory_stats(
+    request: Request[Any, Any, Any],
+    database: NamedDependency[Database],
+    users: NamedDependency[Users],
+    settings: NamedDependency[SettingsReader],
+    embedder: NamedDependency[Embedder],
+) -> Stats:
+    """How much there is of what, how good it is, and what will go; all users by `user=*`."""
+    query = request.query_params
+    caller = await users.caller_of(request, query.get("user"), everyone_allowed=True)
+    before = time_of(query.get("expiring_before"), "expiring_before")
+    days = (await settings.read(caller.project, caller.user)).memory_retention_days
+    return await memory_stats(
+        database, caller, model=embedder.model, retention_days=days, before=before
+    )
 
 
 @get("/v1/memories/{memory_id:str}", opt=READ)
@@ -146,12 +169,13 @@ async def list_user_memories(
     user: FromPath[str],
     database: NamedDependency[Database],
     users: NamedDependency[Users],
+    settings: NamedDependency[SettingsReader],
     config: NamedDependency[Config],
 ) -> Page:
     query = request.query_params
     paging = page_query(query, config.list_limit_max)
     caller = await _caller_for(request, users, user)
-    return await browse.list_memories(database, users, caller, query, paging)
+    return await browse.list_memories(database, users, settings, caller, query, paging)
 
 
 @delete("/v1/users/{user:str}/memories", opt=WRITE, status_code=200)
@@ -184,6 +208,7 @@ def _all_of(kept: list[Memory]) -> PageQuery:
 ROUTES = [
     remember_memories,
     list_memories,
+    get_memory_stats,
     get_memory,
     change_memory,
     list_memory_versions,

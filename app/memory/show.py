@@ -32,6 +32,8 @@ def shown(memory: StoredMemory, names: Mapping[UserId, str]) -> Memory:
         sources=[_source(source) for source in memory.sources],
         metadata=memory.metadata,
         version=memory.version,
+        uses=memory.uses,
+        used_at=memory.used_at,
     )
 
 

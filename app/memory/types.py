@@ -7,7 +7,7 @@ from uuid import UUID
 
 import msgspec
 
-from app.ids import ConversationId, MemoryId, UserId, new_id
+from app.ids import ConversationId, MemoryId, ProjectId, UserId, new_id
 
 Kind = Literal["message", "fact", "summary", "note"]
 SourceType = Literal["item", "turn", "document", "memory"]
@@ -21,6 +21,9 @@ Standing = Literal["instruction", "preference", "identity"]
 
 LANGUAGE = "english"
 """The text search configuration of postings and queries."""
+
+
+LOWEST_ID = MemoryId(UUID(int=0))
 
 
 class SourceKey(msgspec.Struct, frozen=True):
@@ -82,6 +85,8 @@ class StoredMemory(msgspec.Struct, frozen=True):
     metadata: dict[str, Any]
     version: int
     sources: list[dict[str, Any]]
+    uses: int
+    used_at: datetime | None
 
 
 class Forgotten(msgspec.Struct, frozen=True, kw_only=True):
@@ -165,6 +170,32 @@ class Said(msgspec.Struct, frozen=True):
     @property
     def length(self) -> int:
         return len(self.name) + len(self.content)
+
+
+class RunOut(msgspec.Struct, frozen=True):
+    project_id: ProjectId
+    memory_id: MemoryId
+
+
+class Retention(msgspec.Struct, frozen=True):
+    """How many days memories are kept, as a setting says it: of a project, or of a user."""
+
+    project_id: ProjectId
+    user_id: UserId
+    days: Any
+
+
+class Quality(msgspec.Struct, frozen=True):
+    """What the memories of a kind and a trust class are like."""
+
+    kind: Kind
+    trust: Trust
+    memories: int
+    superseded: int
+    expired: int
+    expiring: int
+    never_used: int
+    awaiting_vectors: int
 
 
 class StoredText(msgspec.Struct, frozen=True):
@@ -271,6 +302,9 @@ class Memory(msgspec.Struct, kw_only=True):
     sources: Sequence[Source]
     metadata: dict[str, Any]
     version: int
+    uses: int
+    """How often it was recalled; counted every few seconds."""
+    used_at: datetime | None
 
 
 class MemoryVersion(msgspec.Struct, kw_only=True):
@@ -305,3 +339,9 @@ class MemoryFilter(msgspec.Struct, frozen=True, kw_only=True):
     conversation: ConversationId | None = None
     kind: Kind | None = None
     episode: str | None = None
+    expired: bool = False
+    """Those that have run out and are not dropped yet as well."""
+    going_before: datetime | None = None
+    """Only those that run out before then, or are `outdated`."""
+    outdated: MemoryId = LOWEST_ID
+    """What is below this id is kept no longer than until then."""

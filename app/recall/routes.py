@@ -9,7 +9,8 @@ from app.config import Config
 from app.db.database import Database
 from app.embeddings.types import Embedder
 from app.identity.users import Users
-from app.ids import PROJECT_ITSELF, UserId
+from app.ids import PROJECT_ITSELF, UserId, parse_id
+from app.memory.uses import Uses
 from app.recall.bodies import RecallBody, asked_of, reach_of
 from app.recall.recall import everyone, recall
 from app.recall.types import Recollection
@@ -25,6 +26,7 @@ async def recall_memories(
     database: NamedDependency[Database],
     users: NamedDependency[Users],
     embedder: NamedDependency[Embedder],
+    uses: NamedDependency[Uses],
     config: NamedDependency[Config],
 ) -> Recollection:
     """The memories that fit a query best, and a text of them that is ready for a prompt."""
@@ -32,7 +34,7 @@ async def recall_memories(
     asked = asked_of(data, config)
     caller = await users.caller_of(request, data.user, everyone_allowed=True)
     whose = await everyone(database, caller.project) if caller.everyone else [_owner(caller)]
-    return await recall(
+    found = await recall(
         database,
         embedder,
         users,
@@ -42,6 +44,9 @@ async def recall_memories(
         exact_max=config.recall_exact_max,
         explain=data.explain,
     )
+    ids = [parse_id("mem", entry.memory.id) for entry in found.data]
+    uses.note(caller.project, [known for known in ids if known])
+    return found
 
 
 def _owner(caller: Caller) -> UserId:

@@ -13,6 +13,7 @@ from app.engine.types import Engine
 from app.identity.users import Users
 from app.jobs.runner import JobRunner
 from app.memory.marks import Marks
+from app.memory.uses import Uses
 from app.responses.flights import Flights
 from app.responses.leases import Leases
 from app.responses.run import Runs
@@ -48,3 +49,4 @@ class Parts(msgspec.Struct, frozen=True):
     seals: Seals
     windows: Windows
     marks: Marks
+    uses: Uses

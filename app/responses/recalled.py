@@ -78,7 +78,9 @@ async def recollect(
         log.warning("recall.left_out", why=type(error).__name__)
         return Recollection()
     memories = [entry.memory for entry in found.data]
-    return _quoted(_unsaid(memories, context, new), plan.recall.token_budget)
+    told = _quoted(_unsaid(memories, context, new), plan.recall.token_budget)
+    parts.uses.note(project, told.memory_ids)
+    return told
 
 
 def _last_said(items: list[Item]) -> str:

@@ -20,6 +20,8 @@ class GatewaySettings(msgspec.Struct, frozen=True, kw_only=True):
     """By default the model that the conversation was answered by."""
     compact_threshold: Annotated[int, Meta(ge=1)] | None = None
     """Contexts that are continued and have more tokens are compacted."""
+    memory_retention_days: Annotated[int, Meta(ge=1, le=36_500)] | None = None
+    """Memories are dropped so long after they were remembered; None keeps them for ever."""
 
 
 class StoredSetting(msgspec.Struct, frozen=True):

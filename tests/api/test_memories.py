@@ -33,6 +33,8 @@ SHAPE = {
     "sources",
     "metadata",
     "version",
+    "uses",
+    "used_at",
 }
 CONVERSATION = "conv_01a204d6d03e7136806b4ed9fc7bb852"
 

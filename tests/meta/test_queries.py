@@ -33,17 +33,22 @@ WITHOUT_PROJECT = {
     "renew_worker": "workers serve all projects",
     "delete_worker": "workers serve all projects",
     "delete_dead_workers": "workers serve all projects",
+    "list_expired": "a reviewed function names memories that have run out, of all projects",
+    "list_retentions": "a reviewed function gives how long memories are kept, of all projects",
     "list_users_to_sweep": "a reviewed function names erased users, of all projects",
     "claim_abandoned": "a reviewed function takes over what dead workers left, of all projects",
 }
 """Queries that are about no project, each with its reason."""
 
 WHOLE_PROJECT_READ = {
-    "list_scopes": "one row a user that has memories, for recall by everyone",
     **dict.fromkeys(
         ("list_running_in", "list_running_of", "delete_running_of"),
         "only what runs at this moment is there",
     ),
+    **dict.fromkeys(
+        ("list_scopes", "list_owners"), "one row a user that has memories, for all users' recall"
+    ),
+    "count_users_backlog": "only what waits is there",
     **dict.fromkeys(
         ("delete_jobs_of", "unname_jobs"), "only what waits is there, and users go seldom"
     ),
