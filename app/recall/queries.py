@@ -7,27 +7,23 @@ import msgspec
 
 from app.db.sql import Connection, load
 from app.ids import MemoryId, ProjectId, UserId
+from app.recall.pool import Beside, Described, Nearness, Occurrence
 from app.recall.rank import K1, B, Terms
-from app.recall.types import (
-    Neighbour,
-    Reach,
-    ScopeSize,
-    Scored,
-    TermCount,
-    Vector,
-    VectorScored,
-)
+from app.recall.types import Reach, ScopeSize, Scored, TermCount, Vector, VectorScored
 
 _sql = load(__file__)
 _list_scopes = _sql.statement("list_scopes")
 _measure_scope = _sql.rows("measure_scope", ScopeSize)
 _count_terms = _sql.rows("count_terms", TermCount)
 _rank_by_words = _sql.rows("rank_by_words", Scored)
-_score_by_words = _sql.rows("score_by_words", Scored)
 _rank_by_vector = _sql.rows("rank_by_vector", VectorScored)
 _rank_by_index = _sql.rows("rank_by_index", VectorScored)
-_score_by_vector = _sql.rows("score_by_vector", VectorScored)
-_list_neighbours = _sql.rows("list_neighbours", Neighbour)
+_list_speakers = _sql.statement("list_speakers")
+_list_beside = _sql.rows("list_beside", Beside)
+_describe = _sql.rows("describe", Described)
+_count_occurrences = _sql.rows("count_occurrences", Occurrence)
+_measure_nearness = _sql.rows("measure_nearness", Nearness)
+_measure_likeness = _sql.rows("measure_likeness", Scored)
 
 
 async def list_scopes(conn: Connection, project: ProjectId) -> list[UserId]:
@@ -58,14 +54,6 @@ async def rank_by_words(conn: Connection, reach: Reach, terms: Terms, most: int)
     return await _rank_by_words.all(conn, **_within(reach), **_bm25(terms), most=most)
 
 
-async def score_by_words(
-    conn: Connection, reach: Reach, terms: Terms, ids: Sequence[MemoryId]
-) -> list[Scored]:
-    return await _score_by_words.all(
-        conn, project=reach.project, users=reach.users, **_bm25(terms), memory_ids=ids
-    )
-
-
 async def rank_by_vector(
     conn: Connection, reach: Reach, model: str, vector: Vector, most: int
 ) -> list[VectorScored]:
@@ -80,18 +68,56 @@ async def rank_by_index(
     )
 
 
-async def score_by_vector(
-    conn: Connection, reach: Reach, model: str, vector: Vector, ids: Sequence[MemoryId]
-) -> list[VectorScored]:
-    return await _score_by_vector.all(
-        conn, project=reach.project, model=model, vector=vector, memory_ids=ids
+async def list_speakers(
+    conn: Connection, project: ProjectId, user_id: UserId, most: int
+) -> list[str]:
+    return await _list_speakers.values(conn, project=project, user_id=user_id, most=most)
+
+
+async def list_beside(
+    conn: Connection, reach: Reach, seeds: Sequence[MemoryId], distance_max: int
+) -> list[Beside]:
+    return await _list_beside.all(conn, **_within(reach), memory_ids=seeds, reach=distance_max)
+
+
+async def describe(
+    conn: Connection, project: ProjectId, ids: Sequence[MemoryId]
+) -> list[Described]:
+    return await _describe.all(conn, project=project, memory_ids=ids)
+
+
+async def count_occurrences(
+    conn: Connection, reach: Reach, terms: Terms, ids: Sequence[MemoryId]
+) -> list[Occurrence]:
+    return await _count_occurrences.all(
+        conn, project=reach.project, users=reach.users, terms=terms.terms, memory_ids=ids
     )
 
 
-async def list_neighbours(
-    conn: Connection, reach: Reach, seeds: Sequence[MemoryId], distance_max: int
-) -> list[Neighbour]:
-    return await _list_neighbours.all(conn, **_within(reach), memory_ids=seeds, reach=distance_max)
+async def measure_nearness(
+    conn: Connection,
+    project: ProjectId,
+    model: str,
+    vector: Vector,
+    whole: Vector,
+    ids: Sequence[MemoryId],
+) -> list[Nearness]:
+    return await _measure_nearness.all(
+        conn, project=project, model=model, vector=vector, whole=whole, memory_ids=ids
+    )
+
+
+async def measure_likeness(
+    conn: Connection,
+    project: ProjectId,
+    model: str,
+    dimensions: int,
+    like: Sequence[MemoryId],
+    ids: Sequence[MemoryId],
+) -> list[Scored]:
+    return await _measure_likeness.all(
+        conn, project=project, model=model, dimensions=dimensions, like_ids=like, memory_ids=ids
+    )
 
 
 def _within(reach: Reach) -> dict[str, Any]:

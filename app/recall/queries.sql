@@ -50,23 +50,6 @@ GROUP BY p.memory_id
 ORDER BY score DESC, p.memory_id
 LIMIT :most;
 
--- name: score_by_words
--- BM25 of these memories alone: what is read is what the ranking has just read, which is faster
--- than looking up every term of every memory.
-SELECT
-    p.memory_id,
-    sum(asked.weight * p.frequency
-        / (p.frequency + :k1::float8 * (1 - :b::float8 + :b * p.words / :words_mean::float8)))
-        AS score
-FROM unnest(:terms::text[], :weights::float8[]) AS asked (term, weight)
-CROSS JOIN LATERAL (
-    SELECT memory_id, frequency, words
-    FROM memory_postings
-    WHERE project_id = :project AND user_id = ANY(:users) AND term = asked.term
-    OFFSET 0) AS p
-WHERE CASE WHEN p.memory_id IN (SELECT unnest(:memory_ids::uuid[])) THEN true END
-GROUP BY p.memory_id;
-
 -- name: rank_by_vector
 -- The exact nearest by cosine: vectors have length 1, so the inner product is the cosine. The best
 -- by a passage of their own, and the best by the window they stand in, each with both.
@@ -124,29 +107,33 @@ GROUP BY near.memory_id
 HAVING bool_or(v.part >= 0)
 ORDER BY own DESC, near.memory_id;
 
--- name: score_by_vector
--- The cosines of these memories alone.
-SELECT
-    v.memory_id,
-    max(-(v.embedding <#> :vector::halfvec)) FILTER (WHERE v.part >= 0) AS own,
-    coalesce(
-        max(-(v.embedding <#> :vector::halfvec)) FILTER (WHERE v.part = -1),
-        max(-(v.embedding <#> :vector::halfvec))) AS "window"
-FROM memory_vectors v
-WHERE v.project_id = :project AND v.memory_id = ANY(:memory_ids)
-  AND v.model_id = (
-      SELECT model_id FROM embedding_models
-      WHERE name = :model AND dimensions = vector_dims(:vector::halfvec))
-GROUP BY v.memory_id
-HAVING bool_or(v.part >= 0);
+-- name: list_speakers
+-- Who has spoken, a step of the index each, up to a bound.
+WITH RECURSIVE speakers AS (
+    (SELECT m.speaker, 1 AS place
+     FROM memories m
+     WHERE m.project_id = :project AND m.user_id = :user_id AND m.speaker IS NOT NULL
+     ORDER BY m.speaker
+     LIMIT 1)
+    UNION ALL
+    SELECT following.speaker, s.place + 1
+    FROM speakers s
+    CROSS JOIN LATERAL (
+        SELECT m.speaker
+        FROM memories m
+        WHERE m.project_id = :project AND m.user_id = :user_id AND m.speaker > s.speaker
+        ORDER BY m.speaker
+        LIMIT 1) AS following
+    WHERE s.place < :most)
+SELECT speaker FROM speakers;
 
--- name: list_neighbours
--- What was said right before and after, as far as a recall may find it.
+-- name: list_beside
+-- What was said right before (a negative place) and after, as far as a recall may find it.
 WITH near AS MATERIALIZED (
-    SELECT seed.memory_id AS seed_id, beside.memory_id, beside.distance
+    SELECT seed.memory_id AS seed_id, beside.memory_id, beside.place
     FROM memories seed
     CROSS JOIN LATERAL (
-        (SELECT m.memory_id, row_number() OVER (ORDER BY m.occurred_at, m.memory_id) AS distance
+        (SELECT m.memory_id, row_number() OVER (ORDER BY m.occurred_at, m.memory_id) AS place
          FROM memories m
          WHERE m.project_id = :project AND m.user_id = seed.user_id AND m.stretch = seed.stretch
            AND (m.occurred_at, m.memory_id) > (seed.occurred_at, seed.memory_id)
@@ -154,7 +141,7 @@ WITH near AS MATERIALIZED (
          LIMIT :reach)
         UNION ALL
         (SELECT m.memory_id,
-                row_number() OVER (ORDER BY m.occurred_at DESC, m.memory_id DESC) AS distance
+                -row_number() OVER (ORDER BY m.occurred_at DESC, m.memory_id DESC) AS place
          FROM memories m
          WHERE m.project_id = :project AND m.user_id = seed.user_id AND m.stretch = seed.stretch
            AND (m.occurred_at, m.memory_id) < (seed.occurred_at, seed.memory_id)
@@ -162,7 +149,7 @@ WITH near AS MATERIALIZED (
          LIMIT :reach)) AS beside
     WHERE seed.project_id = :project AND seed.memory_id = ANY(:memory_ids)
 )
-SELECT seed_id, memory_id, distance
+SELECT seed_id, memory_id, place
 FROM near
 WHERE CASE WHEN :narrowed::boolean
       THEN EXISTS (
@@ -172,3 +159,60 @@ WHERE CASE WHEN :narrowed::boolean
           WHERE found = near.memory_id)
       ELSE memory_id NOT IN (SELECT found FROM memories_passed(:project, :users) AS found)
       END;
+
+-- name: describe
+-- What is asked of candidates beside their words and vectors.
+SELECT memory_id, user_id, kind, speaker, stretch, occurred_at, words, asks, tells_time
+FROM memories
+WHERE project_id = :project AND memory_id = ANY(:memory_ids)
+ORDER BY memory_id;
+
+-- name: count_occurrences
+-- How often candidates have each term, by its place in the list: what is read is what the ranking
+-- has just read, which is faster than looking up every term of every candidate.
+SELECT
+    (asked.place - 1)::integer AS term, array_agg(p.memory_id) AS memory_ids,
+    array_agg(p.frequency::integer) AS frequencies
+FROM unnest(:terms::text[]) WITH ORDINALITY AS asked (term, place)
+CROSS JOIN LATERAL (
+    SELECT memory_id, frequency
+    FROM memory_postings
+    WHERE project_id = :project AND user_id = ANY(:users) AND term = asked.term
+    OFFSET 0) AS p
+WHERE CASE WHEN p.memory_id IN (SELECT unnest(:memory_ids::uuid[])) THEN true END
+GROUP BY asked.place;
+
+-- name: measure_nearness
+-- The cosines of candidates: of their beginning, their best passage and their window with the
+-- vector, and of their window with the vector of the whole query. What has no window has its
+-- beginning for one.
+SELECT
+    v.memory_id,
+    max(-(v.embedding <#> :vector::halfvec)) FILTER (WHERE v.part = 0) AS first,
+    max(-(v.embedding <#> :vector::halfvec)) FILTER (WHERE v.part >= 0) AS own,
+    coalesce(max(-(v.embedding <#> :vector::halfvec)) FILTER (WHERE v.part = -1),
+             max(-(v.embedding <#> :vector::halfvec)) FILTER (WHERE v.part = 0)) AS "window",
+    coalesce(max(-(v.embedding <#> :whole::halfvec)) FILTER (WHERE v.part = -1),
+             max(-(v.embedding <#> :whole::halfvec)) FILTER (WHERE v.part = 0)) AS whole
+FROM memory_vectors v
+WHERE v.project_id = :project AND v.memory_id = ANY(:memory_ids)
+  AND v.model_id = (
+      SELECT model_id FROM embedding_models
+      WHERE name = :model AND dimensions = vector_dims(:vector::halfvec))
+GROUP BY v.memory_id
+HAVING bool_or(v.part = 0);
+
+-- name: measure_likeness
+-- The cosines of candidates with the mean of some of them.
+WITH model AS (
+    SELECT model_id FROM embedding_models WHERE name = :model AND dimensions = :dimensions
+), middle AS (
+    SELECT l2_normalize(avg(v.embedding)) AS embedding
+    FROM memory_vectors v
+    WHERE v.project_id = :project AND v.memory_id = ANY(:like_ids) AND v.part = 0
+      AND v.model_id = (SELECT model_id FROM model)
+)
+SELECT v.memory_id, -(v.embedding <#> m.embedding) AS score
+FROM memory_vectors v CROSS JOIN middle m
+WHERE v.project_id = :project AND v.memory_id = ANY(:memory_ids) AND v.part = 0
+  AND v.model_id = (SELECT model_id FROM model);

@@ -12,6 +12,8 @@ from app.memory.types import LANGUAGE, Kind, Memory
 
 Vector = NDArray[np.float32]
 
+VectorsState = Literal["used", "unavailable", "too_late"]
+
 
 class Reach(msgspec.Struct, frozen=True, kw_only=True):
     """Where a recall may look; None is anything."""
@@ -59,14 +61,6 @@ class VectorScored(msgspec.Struct, frozen=True):
     window: float
 
 
-class Neighbour(msgspec.Struct, frozen=True):
-    """`memory_id` was said `distance` memories before or after `seed_id`."""
-
-    seed_id: MemoryId
-    memory_id: MemoryId
-    distance: int
-
-
 class Asked(msgspec.Struct, frozen=True, kw_only=True):
     """What is to be recalled, and how much of it."""
 
@@ -85,12 +79,11 @@ class ArmSignal(msgspec.Struct, kw_only=True):
 
 
 class Signals(msgspec.Struct, kw_only=True):
-    """Why a memory has its score: its own, from both arms, and what its neighbours lend."""
+    """Why a memory has its place: both arms, and the points that each feature gave."""
 
     words: ArmSignal
     vector: ArmSignal | None
-    own: float
-    lent: float
+    points: dict[str, float]
 
 
 class Recalled(msgspec.Struct, kw_only=True):
@@ -112,3 +105,5 @@ class Recollection(msgspec.Struct, kw_only=True):
     data: list[Recalled]
     context: str
     usage: RecallUsage
+    confidence: float
+    """The probability that anything here fits the query."""

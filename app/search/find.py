@@ -23,8 +23,8 @@ from app.ids import (
     parse_id,
 )
 from app.memory.clean import without_nul
-from app.recall.recall import VectorsState, everyone, recall
-from app.recall.types import Asked, Reach, Recalled
+from app.recall.recall import everyone, recall
+from app.recall.types import Asked, Reach, Recalled, VectorsState
 from app.web.pages import Page
 from app.web.principal import Caller
 

@@ -1,0 +1,64 @@
+"""Judging a pool: points for every candidate, the ranking, and how sure one may be of the best."""
+
+import math
+
+import msgspec
+import numpy as np
+
+from app.ids import MemoryId
+from app.recall.features import Question, features, words_share
+from app.recall.pool import Pool
+from app.recall.score import confidence, weighed
+
+
+class Candidate(msgspec.Struct, frozen=True, kw_only=True):
+    """A rank counts from 1 and is None where the other arm, or a neighbour, proposed it."""
+
+    memory_id: MemoryId
+    score: float
+    words: float
+    words_rank: int | None
+    vector: float | None
+    vector_rank: int | None
+    points: dict[str, float]
+
+
+class Judged(msgspec.Struct, frozen=True):
+    """All candidates, the best first; of two equals the newer."""
+
+    ranking: list[Candidate]
+    confidence: float
+    """The probability that anything here fits the query."""
+
+    def best(self, most: int, score_min: float) -> list[Candidate]:
+        return [one for one in self.ranking[:most] if one.score >= score_min]
+
+
+def judge(pool: Pool, question: Question) -> Judged:
+    if not len(pool):
+        return Judged([], 0.0)
+    columns = weighed(features(pool, question))
+    points = np.sum(list(columns.values()), axis=0)
+    sure = confidence(pool)
+    words = words_share(pool) * pool.terms.ideal
+    # Rows are in the order of ids, which are in that of time.
+    rows = np.lexsort((-np.arange(len(pool)), -points))
+    ranking = [
+        Candidate(
+            memory_id=pool.ids[row],
+            score=score(sure, float(points[row] - points[rows[0]])),
+            words=float(words[row]),
+            words_rank=pool.words_ranks.get(pool.ids[row]),
+            vector=None if np.isnan(pool.own[row]) else float(pool.own[row]),
+            vector_rank=pool.vector_ranks.get(pool.ids[row]),
+            points={name: float(column[row]) for name, column in columns.items()},
+        )
+        for row in rows
+    ]
+    return Judged(ranking, sure)
+
+
+def score(sure: float, behind: float) -> float:
+    """Of a candidate that is so many points behind the best: exp(points) are odds."""
+    odds = sure / (1 - sure) * math.exp(behind)
+    return odds / (1 + odds)
