@@ -6,6 +6,8 @@ when it is too slow, words alone decide, and the answer says so.
 
 import asyncio
 
+import msgspec
+
 from app.db.database import Database
 from app.db.sql import Connection
 from app.embeddings.types import Embedder
@@ -16,9 +18,10 @@ from app.memory.read import read_memories
 from app.memory.show import shown
 from app.recall import queries
 from app.recall.features import Question
-from app.recall.gather import ByWords, QueryVectors, gather, rank_by_words
-from app.recall.judge import Candidate, Judged, judge
+from app.recall.gather import QueryVectors, gather, rank_by_words
+from app.recall.judge import Candidate, judge
 from app.recall.pack import pack
+from app.recall.pool import Pool
 from app.recall.question import asks_when
 from app.recall.speakers import named_in, without_names
 from app.recall.types import (
@@ -29,9 +32,16 @@ from app.recall.types import (
     RecallUsage,
     Recollection,
     Signals,
+    VectorsState,
 )
 
 SPEAKERS_MAX = 500
+
+
+class Seen(msgspec.Struct, frozen=True):
+    pool: Pool
+    question: Question
+    vectors: VectorsState
 
 
 async def recall(
@@ -45,6 +55,24 @@ async def recall(
     explain: bool = False,
 ) -> Recollection:
     """What is in reach and fits the query, best first. Raises Unavailable without a database."""
+    seen = await look(database, embedder, reach, asked, embed_seconds_max)
+    judged = judge(seen.pool, seen.question)
+    async with database.tenant(reach.project) as conn:
+        best = judged.best(asked.limit, asked.min_score)
+        data = await _load(conn, users, reach.project, best, explain)
+    packed = pack((found.memory for found in data), asked.token_budget)
+    usage = RecallUsage(
+        vectors=seen.vectors, candidates=len(seen.pool), context_tokens=packed.tokens
+    )
+    return Recollection(
+        data=data, context=packed.text, usage=usage, confidence=round(judged.confidence, 4)
+    )
+
+
+async def look(
+    database: Database, embedder: Embedder, reach: Reach, asked: Asked, embed_seconds_max: float
+) -> Seen:
+    """The candidates, not yet judged. No connection is held while the query is embedded."""
     async with database.tenant(reach.project) as conn:
         named = named_in(asked.query, await _speakers(conn, reach))
     embedding = asyncio.create_task(_embed(embedder, asked.query, named, embed_seconds_max))
@@ -55,16 +83,9 @@ async def recall(
     finally:
         embedding.cancel()
     async with database.tenant(reach.project) as conn:
-        judged = await _judge(conn, reach, asked, by_words, embedder.model, vectors, named)
-        best = judged.best(asked.limit, asked.min_score)
-        data = await _load(conn, users, reach.project, best, explain)
-    packed = pack((found.memory for found in data), asked.token_budget)
-    usage = RecallUsage(
-        vectors=vectors.state, candidates=len(judged.ranking), context_tokens=packed.tokens
-    )
-    return Recollection(
-        data=data, context=packed.text, usage=usage, confidence=round(judged.confidence, 4)
-    )
+        pool = await gather(conn, reach, asked, by_words, embedder.model, vectors)
+    question = Question(when=asks_when(asked.query), named=tuple(named))
+    return Seen(pool, question, vectors.state)
 
 
 async def everyone(database: Database, project: ProjectId) -> list[UserId]:
@@ -83,7 +104,6 @@ async def _speakers(conn: Connection, reach: Reach) -> list[str]:
 async def _embed(
     embedder: Embedder, query: str, named: list[str], seconds_max: float
 ) -> QueryVectors:
-    """No connection is held meanwhile by this task."""
     texts = list(dict.fromkeys([without_names(query, named), query]))
     try:
         async with asyncio.timeout(seconds_max):
@@ -93,19 +113,6 @@ async def _embed(
     except (Unavailable, EmbeddingFailed):
         return QueryVectors("unavailable")
     return QueryVectors("used", vectors[0], vectors[-1])
-
-
-async def _judge(
-    conn: Connection,
-    reach: Reach,
-    asked: Asked,
-    by_words: ByWords,
-    model: str,
-    vectors: QueryVectors,
-    named: list[str],
-) -> Judged:
-    pool = await gather(conn, reach, asked, by_words, model, vectors)
-    return judge(pool, Question(when=asks_when(asked.query), named=tuple(named)))
 
 
 async def _load(
