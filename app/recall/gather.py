@@ -8,6 +8,7 @@ from app.db.sql import Connection
 from app.ids import MemoryId
 from app.recall import queries, rank
 from app.recall.features import FEEDBACK_FROM, first_guess
+from app.recall.nearest import nearest
 from app.recall.pool import OFFSETS, Pool
 from app.recall.rank import Terms
 from app.recall.types import Asked, Reach, Scored, Vector, VectorsState
@@ -22,12 +23,16 @@ CANDIDATES_MIN = 100
 class ByWords(msgspec.Struct, frozen=True):
     terms: Terms
     found: list[Scored]
+    memories: int
+    """That are in scope."""
 
 
 class QueryVectors(msgspec.Struct, frozen=True):
-    """Of the query without the names of speakers, and of the whole query."""
+    """Of the query without the names of speakers, and of the whole query. `model` is what made
+    them; only vectors of the same are near or far from them."""
 
     state: VectorsState
+    model: str
     bare: Vector | None = None
     whole: Vector | None = None
 
@@ -44,8 +49,9 @@ async def rank_by_words(conn: Connection, reach: Reach, asked: Asked) -> ByWords
     )
     terms = rank.weigh_terms(counts, size)
     if not terms.terms:
-        return ByWords(terms, [])
-    return ByWords(terms, await queries.rank_by_words(conn, reach, terms, _most(asked)))
+        return ByWords(terms, [], size.memories)
+    found = await queries.rank_by_words(conn, reach, terms, _most(asked))
+    return ByWords(terms, found, size.memories)
 
 
 async def gather(
@@ -53,12 +59,15 @@ async def gather(
     reach: Reach,
     asked: Asked,
     by_words: ByWords,
-    model: str,
     vectors: QueryVectors,
+    exact_max: int,
 ) -> Pool:
+    """`exact_max` is how many memories in scope are looked through without an index."""
     by_vector: list[MemoryId] = []
     if vectors.bare is not None:
-        found = await queries.rank_by_vector(conn, reach, model, vectors.bare, _most(asked))
+        large = by_words.memories > exact_max
+        most = _most(asked)
+        found = await nearest(conn, reach, vectors.model, vectors.bare, most, large=large)
         by_vector = [near.memory_id for near in found]
     proposed = list(dict.fromkeys([*(found.memory_id for found in by_words.found), *by_vector]))
     beside = await queries.list_beside(conn, reach, proposed, max(OFFSETS))
@@ -69,7 +78,7 @@ async def gather(
     pool.vector_ranks = {memory_id: place for place, memory_id in enumerate(by_vector, 1)}
     pool.put_frequencies(await queries.count_occurrences(conn, reach, by_words.terms, pool.ids))
     if vectors.bare is not None and vectors.whole is not None and pool.ids:
-        await _measure(conn, reach, model, pool, vectors.bare, vectors.whole)
+        await _measure(conn, reach, vectors.model, pool, vectors.bare, vectors.whole)
     return pool
 
 

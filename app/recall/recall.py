@@ -52,10 +52,13 @@ async def recall(
     asked: Asked,
     *,
     embed_seconds_max: float,
+    exact_max: int,
     explain: bool = False,
 ) -> Recollection:
     """What is in reach and fits the query, best first. Raises Unavailable without a database."""
-    seen = await look(database, embedder, reach, asked, embed_seconds_max)
+    seen = await look(
+        database, embedder, reach, asked, embed_seconds_max=embed_seconds_max, exact_max=exact_max
+    )
     judged = judge(seen.pool, seen.question)
     async with database.tenant(reach.project) as conn:
         best = judged.best(asked.limit, asked.min_score)
@@ -70,7 +73,13 @@ async def recall(
 
 
 async def look(
-    database: Database, embedder: Embedder, reach: Reach, asked: Asked, embed_seconds_max: float
+    database: Database,
+    embedder: Embedder,
+    reach: Reach,
+    asked: Asked,
+    *,
+    embed_seconds_max: float,
+    exact_max: int,
 ) -> Seen:
     """The candidates, not yet judged. No connection is held while the query is embedded."""
     async with database.tenant(reach.project) as conn:
@@ -83,7 +92,7 @@ async def look(
     finally:
         embedding.cancel()
     async with database.tenant(reach.project) as conn:
-        pool = await gather(conn, reach, asked, by_words, embedder.model, vectors)
+        pool = await gather(conn, reach, asked, by_words, vectors, exact_max)
     question = Question(when=asks_when(asked.query), named=tuple(named))
     return Seen(pool, question, vectors.state)
 
@@ -104,15 +113,15 @@ async def _speakers(conn: Connection, reach: Reach) -> list[str]:
 async def _embed(
     embedder: Embedder, query: str, named: list[str], seconds_max: float
 ) -> QueryVectors:
-    texts = list(dict.fromkeys([without_names(query, named), query]))
+    model, texts = embedder.model, list(dict.fromkeys([without_names(query, named), query]))
     try:
         async with asyncio.timeout(seconds_max):
             vectors = await embedder.embed(texts, "query")
     except TimeoutError:
-        return QueryVectors("too_late")
+        return QueryVectors("too_late", model)
     except (Unavailable, EmbeddingFailed):
-        return QueryVectors("unavailable")
-    return QueryVectors("used", vectors[0], vectors[-1])
+        return QueryVectors("unavailable", model)
+    return QueryVectors("used", model, vectors[0], vectors[-1])
 
 
 async def _load(
