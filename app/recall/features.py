@@ -25,6 +25,9 @@ FEEDBACK_FROM = 5
 SPREAD_MIN = 0.02
 """Differences smaller than this between candidates are no differences."""
 
+BELOW_MAX = 2.0
+"""Standard deviations: where the rest are all alike, one that differs is not hopeless."""
+
 
 class Question(msgspec.Struct, frozen=True, kw_only=True):
     """What is known of the query itself."""
@@ -41,7 +44,6 @@ def features(pool: Pool, question: Question) -> dict[str, Floats]:
     asked_before = pool.of_beside(pool.asks.astype(float), -1)
     guess = first_guess(pool)
     return {
-        "words": _z(share),
         "window_words": _z(windowed),
         "known_terms": terms_share(pool),
         "first": _z(pool.first),
@@ -117,7 +119,7 @@ def _z(values: Floats) -> Floats:
     if not known.any():
         return np.zeros_like(values)
     middle, spread = values[known].mean(), values[known].std()
-    return np.where(known, (values - middle) / (spread + SPREAD_MIN), 0.0)
+    return np.where(known, np.maximum((values - middle) / (spread + SPREAD_MIN), -BELOW_MAX), 0.0)
 
 
 def _flag(flags: Flags) -> Floats:

@@ -10,6 +10,8 @@ from app.recall.features import Question, features, words_share
 from app.recall.pool import Pool
 from app.recall.score import confidence, weighed
 
+DIGITS = 4
+
 
 class Candidate(msgspec.Struct, frozen=True, kw_only=True):
     """A rank counts from 1 and is None where the other arm, or a neighbour, proposed it."""
@@ -61,4 +63,4 @@ def judge(pool: Pool, question: Question) -> Judged:
 def score(sure: float, behind: float) -> float:
     """Of a candidate that is so many points behind the best: exp(points) are odds."""
     odds = sure / (1 - sure) * math.exp(behind)
-    return odds / (1 + odds)
+    return round(odds / (1 + odds), DIGITS)

@@ -22,7 +22,6 @@ CROSS JOIN LATERAL (
     FROM (SELECT FROM memory_postings p
           WHERE p.project_id = :project AND p.user_id = ANY(:users) AND p.term = asked.term
           LIMIT :memories_max) AS counted) AS found
-WHERE found.memories > 0
 ORDER BY found.memories, asked.term;
 
 -- name: rank_by_words

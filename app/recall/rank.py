@@ -28,20 +28,29 @@ class Terms(msgspec.Struct, frozen=True):
     weights: list[float]
     ideal: float
     words_mean: float
+    known: float
+    """The share of the query's terms, weighed by rarity, that any memory has."""
 
 
 def weigh_terms(counts: Sequence[TermCount], size: ScopeSize) -> Terms:
     """From counts in order of rarity: the rarest, as many as may be read."""
     chosen: list[TermCount] = []
     postings = 0
-    for count in counts[:TERMS_MAX]:
+    used = [count for count in counts if count.memories]
+    for count in used[:TERMS_MAX]:
         postings += count.memories
         if chosen and postings > POSTINGS_MAX:
             break
         chosen.append(count)
     weights = [idf(size.memories, count.memories) * (K1 + 1) for count in chosen]
     terms = [count.term for count in chosen]
-    return Terms(terms, weights, sum(weights), max(size.words_mean, 1.0))
+    known = _known_share(used, len(counts) - len(used), size)
+    return Terms(terms, weights, sum(weights), max(size.words_mean, 1.0), known)
+
+
+def _known_share(used: Sequence[TermCount], unknown: int, size: ScopeSize) -> float:
+    known = sum(idf(size.memories, count.memories) for count in used)
+    return known / (known + unknown * idf(size.memories, 0)) if used else 0.0
 
 
 def idf(memories: int, having: int) -> float:

@@ -133,7 +133,7 @@ async def _load(
     return [
         Recalled(
             memory=shown(stored[candidate.memory_id], names),
-            score=round(candidate.score, 4),
+            score=candidate.score,
             signals=_signals(candidate) if explain else None,
         )
         for candidate in best

@@ -10,26 +10,25 @@ import math
 
 import numpy as np
 
-from app.recall.features import terms_share, words_share
+from app.recall.features import terms_share
 from app.recall.pool import Floats, Pool
 
 WEIGHTS = {
-    "words": 0.0,
-    "window_words": 0.9,
-    "known_terms": 1.3,
-    "first": 0.5,
-    "own": 0.1,
-    "window": 0.4,
-    "feedback": 0.3,
-    "speaker": 0.7,
-    "assistant": -1.0,
-    "asks": -0.6,
-    "answers": 1.0,
-    "stretch": 0.6,
-    "time": 0.6,
+    "window_words": 0.48,
+    "known_terms": 1.67,
+    "first": 0.66,
+    "own": 0.0,
+    "window": 0.36,
+    "feedback": 0.09,
+    "speaker": 1.08,
+    "assistant": -2.1,
+    "asks": -1.07,
+    "answers": 2.5,
+    "stretch": 1.35,
+    "time": 1.2,
 }
 
-CONFIDENCE = {"bias": -5.0, "own": 6.0, "window": 4.0, "words": 2.0, "known_terms": 1.0}
+CONFIDENCE = {"bias": -10.1, "window": 17.5, "known": 1.5, "covered": 2.3}
 """Of the logarithm of the odds that the query is answered by what is remembered."""
 
 LOGIT_MAX = 20.0
@@ -48,10 +47,13 @@ def confidence(pool: Pool) -> float:
 
 
 def evidence(pool: Pool) -> dict[str, float]:
-    """The best of each sign, by itself: another query's best would be as far above the rest."""
+    """The best of each sign, by itself: among bad ones, too, some are better than the rest.
+
+    The nearest window; the share of the query's terms that anyone here has used, and the share
+    that one memory has, weighed by rarity.
+    """
     return {
-        "own": float(np.nan_to_num(pool.own).max()),
-        "window": float(np.nan_to_num(pool.window).max()),
-        "words": float(words_share(pool).max()),
-        "known_terms": float(terms_share(pool).max()),
+        "window": float(np.nan_to_num(pool.whole).max()),
+        "known": pool.terms.known,
+        "covered": pool.terms.known * float(terms_share(pool).max()),
     }

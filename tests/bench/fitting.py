@@ -26,7 +26,7 @@ class Sample(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def fit_ranking(samples: Sequence[Sample]) -> Floats:
-    """Weights by which evidence has the highest share of exp(points); each data set counts alike."""
+    """Weights by which evidence has the highest share of exp(points); the data sets count alike."""
     columns, gone, share = _padded(samples)
     weight = _weights_of(samples)
 

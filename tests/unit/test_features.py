@@ -17,24 +17,25 @@ from app.recall.types import ScopeSize, TermCount
 
 START = datetime(2026, 5, 1, 9, tzinfo=UTC)
 USER = UserId(new_id())
+PLAIN = Question()
 
 
 def a_pool(*rows: dict[str, Any], having: tuple[int, ...] = (2, 5)) -> Pool:
-    """One candidate a dict: columns of `Described`; `terms` how often it has each term; `cosine`."""
+    """One candidate a dict: columns of `Described`, `cosine`, and how often it has `terms`."""
     described = [_described(number, row) for number, row in enumerate(rows)]
     counts = [TermCount(f"t{place}", count) for place, count in enumerate(having)]
     pool = Pool(described, rank.weigh_terms(counts, ScopeSize(1_000, 10.0)))
     for term in range(len(having)):
         found = [
             (one.memory_id, row["terms"][term])
-            for one, row in zip(described, rows)
+            for one, row in zip(described, rows, strict=True)
             if "terms" in row
         ]
         found = [pair for pair in found if pair[1]]
         pool.put_frequencies([Occurrence(term, [i for i, _ in found], [n for _, n in found])])
     near = [
         Nearness(one.memory_id, *[row["cosine"]] * 4)
-        for one, row in zip(described, rows)
+        for one, row in zip(described, rows, strict=True)
         if "cosine" in row
     ]
     pool.put_nearness(near)
@@ -63,7 +64,7 @@ def in_a_row(pool: Pool) -> Pool:
     return pool
 
 
-def ranked(pool: Pool, question: Question = Question()) -> list[int]:
+def ranked(pool: Pool, question: Question = PLAIN) -> list[int]:
     return [pool.at[one.memory_id] for one in judge(pool, question).ranking]
 
 
@@ -117,8 +118,8 @@ def test_of_two_equals_the_newer_comes_first() -> None:
 
 @given(st.floats(0.001, 0.999), st.floats(-50, 0))
 def test_a_score_is_a_probability_that_falls_with_the_distance(sure: float, behind: float) -> None:
-    assert score(sure, 0.0) == pytest.approx(sure)
-    assert 0 <= score(sure, behind) <= sure + 1e-9
+    assert score(sure, 0.0) == pytest.approx(sure, abs=1e-4)
+    assert 0 <= score(sure, behind) <= sure + 1e-4
     assert score(sure, behind - 1) <= score(sure, behind)
 
 
