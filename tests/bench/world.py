@@ -23,7 +23,7 @@ from tests.support.service import free_port
 from tests.support.serving import Serving, end, until
 
 START_SECONDS_MAX = 30.0
-IDLE_SECONDS_MAX = 1200.0
+IDLE_SECONDS_MAX = 3600.0
 POLL_SECONDS = 0.05
 ERROR_CHARS_MAX = 4000
 ENGINE_KEY = "sk-bench"
