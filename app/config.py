@@ -118,6 +118,7 @@ class Config(msgspec.Struct, frozen=True, kw_only=True):
     outbox_attempts_max: Positive = 8
     request_buffer_max: Positive = 10_000
     memory_tend_seconds: Seconds = 60.0
+    erasure_sweep_seconds: Seconds = 15.0
     memory_uses_flush_seconds: Seconds = 5.0
 
     # Profiles and summaries

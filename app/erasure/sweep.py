@@ -20,7 +20,6 @@ from app.responses.parts import Parts
 
 log = structlog.get_logger()
 
-LOOK_SECONDS = 15.0
 USERS_AT_A_TIME = 10
 MARGIN_SECONDS = 60.0
 
@@ -37,7 +36,7 @@ async def open_sweeper(parts: Parts) -> AsyncIterator[None]:
 
 async def _sweep_forever(parts: Parts) -> None:
     while True:
-        await asyncio.sleep(LOOK_SECONDS)
+        await asyncio.sleep(parts.config.erasure_sweep_seconds)
         try:
             await sweep(parts)
         except Exception as error:

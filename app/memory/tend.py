@@ -2,7 +2,7 @@
 from them: in bounded batches, counted in the log."""
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Awaitable, Sequence
 from contextlib import asynccontextmanager
 from itertools import groupby
 
@@ -52,10 +52,20 @@ async def tend(database: Database) -> bool:
     dropped = 0
     by_project = sorted(expired, key=lambda one: one.project_id)
     for project, group in groupby(by_project, lambda one: one.project_id):
-        dropped += await _drop_expired(database, project, [one.memory_id for one in group])
+        ids = [one.memory_id for one in group]
+        dropped += await _noticing(_drop_expired(database, project, ids))
     for rule in rules:
-        dropped += await _drop_outdated(database, rule)
+        dropped += await _noticing(_drop_outdated(database, rule))
     return dropped > 0
+
+
+async def _noticing(work: Awaitable[int]) -> int:
+    """What fails in one project holds up no other."""
+    try:
+        return await work
+    except Exception as error:
+        log.warning("memories.not_dropped", error=said(error))
+        return 0
 
 
 @again_if_crossed
