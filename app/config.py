@@ -125,6 +125,17 @@ class Config(msgspec.Struct, frozen=True, kw_only=True):
     profile_entries_max: Positive = 20
     profile_current_days: Positive = 90
 
+    # Facts
+    facts_wait_seconds: Seconds = 10.0
+    facts_messages_max: Positive = 16
+    facts_prompt_chars_max: Annotated[int, Meta(ge=1_000)] = 8_000
+    facts_per_call_max: Positive = 24
+    facts_output_tokens_max: Positive = 2_000
+    facts_timeout_seconds: Seconds = 120.0
+    facts_attempts_max: Positive = 4
+    facts_calls_max: Positive = 1
+    facts_request_messages_max: Positive = 10_000
+
     log_level: Literal["debug", "info", "warning", "error"] = "info"
 
     @property

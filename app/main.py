@@ -31,6 +31,9 @@ from app.erasure import routes as erasure_routes
 from app.erasure.at_engine import delete_handler
 from app.erasure.sweep import open_sweeper
 from app.errors import StartError
+from app.facts import routes as facts_routes
+from app.facts.ask import Asking
+from app.facts.extract import FactMaker
 from app.identity.authenticate import Authenticator
 from app.identity.users import Users
 from app.jobs import routes as jobs_routes
@@ -39,6 +42,7 @@ from app.log import set_up_log
 from app.memory import routes as memory_routes
 from app.memory.embed import JOBS_MAX, embed_handler
 from app.memory.marks import Marks
+from app.memory.readings import Readings
 from app.memory.tend import open_tending
 from app.memory.uses import open_uses
 from app.processes import DRAIN_SIGNAL
@@ -81,6 +85,7 @@ ROUTES: list[Any] = [
     *transfer_routes.ROUTES,
     *recall_routes.ROUTES,
     *summaries_routes.ROUTES,
+    *facts_routes.ROUTES,
     *blobs_routes.ROUTES,
     *usage_routes.ROUTES,
     *jobs_routes.ROUTES,
@@ -95,6 +100,7 @@ PROVIDED = (
     "marks",
     "uses",
     "settings",
+    "readings",
     "parts",
     "conversations",
     "summaries",
@@ -159,7 +165,7 @@ async def _lifespan(app: Litestar, config: Config) -> AsyncIterator[None]:
         users = Users(database, config.principal_ttl_seconds)
         parts = Parts(
             config=config,
-            keys=Keys(vault.derive("contents"), vault.derive("cache"), vault.derive("users")),
+            keys=_keys(vault),
             database=database,
             engine=engine,
             embedder=embedder,
@@ -178,7 +184,8 @@ async def _lifespan(app: Litestar, config: Config) -> AsyncIterator[None]:
             marks=Marks(vault.derive("forgotten"), users),
             uses=uses,
         )
-        _serve_jobs(parts)
+        readings = Readings(config, parts.settings)
+        _serve_jobs(parts, readings)
         app.state.update(
             config=config,
             database=database,
@@ -189,6 +196,7 @@ async def _lifespan(app: Litestar, config: Config) -> AsyncIterator[None]:
             marks=parts.marks,
             uses=uses,
             settings=parts.settings,
+            readings=readings,
             parts=parts,
             conversations=ConversationParts(
                 config, parts.keys.contents, database, users, parts.settings, parts.images, jobs
@@ -205,15 +213,37 @@ async def _lifespan(app: Litestar, config: Config) -> AsyncIterator[None]:
         await runs.drain(config.drain_seconds)
 
 
-def _serve_jobs(parts: Parts) -> None:
+def _keys(vault: Vault) -> Keys:
+    names = Keys.__struct_fields__
+    return Keys(*(vault.derive(name) for name in names))
+
+
+def _serve_jobs(parts: Parts, readings: Readings) -> None:
     config, database, jobs = parts.config, parts.database, parts.jobs
     errands = Errands(parts.engine, parts.request_log)
     titles = TitleMaker(config, database, parts.settings, errands)
-    remember = turn_handler(database, jobs, parts.marks, config.memory_bytes_max)
+    remember = turn_handler(database, jobs, parts.marks, readings, config.memory_bytes_max)
     jobs.serve("remember_turn", remember)
     jobs.serve("embed_memories", embed_handler(database, parts.embedder), jobs_max=JOBS_MAX)
     jobs.serve("title_conversation", titles.handler, jobs_max=1)
     jobs.serve("delete_at_engine", delete_handler(database, parts.engine))
+    facts = FactMaker(
+        config,
+        database,
+        parts.embedder,
+        parts.settings,
+        Asking(config, errands),
+        jobs,
+        parts.keys.facts,
+    )
+    jobs.serve(
+        "extract_facts",
+        facts.handler,
+        jobs_max=1,
+        batches_max=config.facts_calls_max,
+        lease_seconds=facts.lease_seconds,
+        attempts_max=config.facts_attempts_max,
+    )
 
 
 class _DrainOnSignal:

@@ -1,6 +1,7 @@
 """What others do with the outbox: enqueue work, finish it, and look at what waits or failed."""
 
 from collections.abc import Sequence
+from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
@@ -33,6 +34,21 @@ async def enqueue_all(
     conn: Connection, project: ProjectId, topic: Topic, works: Sequence[Work]
 ) -> None:
     await queries.insert_jobs(conn, project, topic, works)
+
+
+async def gather(
+    conn: Connection, project: ProjectId, work: Work, most: int, wait_seconds: float
+) -> None:
+    """Work on the facts of memories, which waits a while for more of its user and subject; what
+    is full is due at once."""
+    memories = work.payload["memories"]
+    if len(memories) >= most:
+        await enqueue_all(conn, project, "extract_facts", [work])
+    elif not await queries.gather_into_job(
+        conn, project, work.user_id, work.subject_id, memories, most
+    ):
+        wait = timedelta(seconds=wait_seconds)
+        await queries.insert_gathering_job(conn, project, work, wait)
 
 
 async def done(conn: Connection, job: Job) -> None:

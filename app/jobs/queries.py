@@ -11,6 +11,8 @@ from app.jobs.types import Backlog, FailedJob, Job, Topic, Work
 
 _sql = load(__file__)
 _insert_jobs = _sql.statement("insert_jobs")
+_gather_into_job = _sql.statement("gather_into_job")
+_insert_gathering_job = _sql.statement("insert_gathering_job")
 _claim_jobs = _sql.rows("claim_jobs", Job)
 _delete_job = _sql.statement("delete_job")
 _delete_jobs_about = _sql.statement("delete_jobs_about")
@@ -36,6 +38,41 @@ async def insert_jobs(
         user_ids=[work.user_id for work in works],
         subject_ids=[work.subject_id for work in works],
         payloads=[work.payload for work in works],
+    )
+
+
+async def gather_into_job(
+    conn: Connection,
+    project: ProjectId,
+    user_id: UserId,
+    subject_id: UUID | None,
+    memories: Sequence[str],
+    most: int,
+) -> bool:
+    """False where no work waits that has room for them."""
+    found = await _gather_into_job.value(
+        conn,
+        project=project,
+        user_id=user_id,
+        subject_id=subject_id,
+        memories=memories,
+        count=len(memories),
+        most=most,
+    )
+    return found is not None
+
+
+async def insert_gathering_job(
+    conn: Connection, project: ProjectId, work: Work, wait: timedelta
+) -> None:
+    await _insert_gathering_job.run(
+        conn,
+        project=project,
+        outbox_id=new_id(),
+        user_id=work.user_id,
+        subject_id=work.subject_id,
+        payload=work.payload,
+        wait=wait,
     )
 
 

@@ -5,6 +5,30 @@ SELECT :project, outbox_id, :topic, user_id, subject_id, payload
 FROM unnest(:outbox_ids::uuid[], :user_ids::uuid[], :subject_ids::uuid[], :payloads::json[])
     AS given (outbox_id, user_id, subject_id, payload);
 
+-- name: gather_into_job
+-- Adds memories to work on a user's facts that waits for more and has room for them; gives it.
+UPDATE outbox SET
+    payload = (payload::jsonb || jsonb_build_object(
+        'memories', (payload -> 'memories')::jsonb || :memories::jsonb))::json,
+    run_at = CASE WHEN json_array_length(payload -> 'memories') + :count::integer < :most
+             THEN run_at ELSE now() END
+WHERE project_id = :project AND outbox_id = (
+    SELECT outbox_id FROM outbox
+    WHERE project_id = :project AND user_id = :user_id AND topic = 'extract_facts'
+      AND failed_at IS NULL AND attempts = 0 AND run_at > now()
+      AND subject_id IS NOT DISTINCT FROM :subject_id
+      AND json_array_length(payload -> 'memories') + :count <= :most
+    ORDER BY outbox_id
+    LIMIT 1
+    FOR UPDATE)
+RETURNING outbox_id;
+
+-- name: insert_gathering_job!
+-- Work on a user's facts that waits for more, so long.
+INSERT INTO outbox (project_id, outbox_id, topic, user_id, subject_id, payload, run_at)
+VALUES (:project, :outbox_id, 'extract_facts', :user_id, :subject_id, :payload,
+        now() + :wait::interval);
+
 -- name: claim_jobs
 -- Takes due work of one topic, of all projects, and leases it.
 SELECT project_id, outbox_id, topic, user_id, subject_id, payload, attempts, run_at

@@ -30,6 +30,10 @@ def _cleaned(value: Any) -> Any:
         return value.replace("\x00", "\ufffd") if "\x00" in value else value
     if isinstance(value, dict):
         return {_cleaned(key): _cleaned(item) for key, item in value.items()} if value else value
+    if isinstance(value, msgspec.Struct):
+        return without_nul(value)
+    if isinstance(value, tuple):
+        return tuple(map(_cleaned, value)) if value else value
     if isinstance(value, list):
         return [_cleaned(item) for item in value]
     return value

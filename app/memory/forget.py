@@ -10,12 +10,11 @@ from app.db.sql import Connection
 from app.ids import MemoryId, ProjectId, UserId
 from app.jobs.outbox import cancel
 from app.memory import queries
-from app.memory.enqueue import enqueue_embedding
 from app.memory.marks import Marks
 from app.memory.rederive import derive_again, derived_from
+from app.memory.reinstate import reinstate
 from app.memory.types import LOWEST_ID, Forgotten, MemoryFilter, SourceType
 from app.memory.unindex import unindex
-from app.memory.versions import keep_versions
 
 BATCH = 1_000
 
@@ -69,11 +68,8 @@ async def _restore_superseded(
     conn: Connection, project: ProjectId, gone: Sequence[MemoryId]
 ) -> None:
     """What speaks against them is forgotten."""
-    fallen = await queries.list_superseded(conn, project, gone)
-    if fallen:
-        await keep_versions(conn, project, fallen, "restored")
-        restored = await queries.restore_superseded(conn, project, fallen)
-        await enqueue_embedding(conn, project, restored)
+    if fallen := await queries.list_superseded(conn, project, gone):
+        await reinstate(conn, project, fallen)
 
 
 async def forget_by_source(

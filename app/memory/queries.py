@@ -10,9 +10,10 @@ from pgvector import HalfVector
 
 from app.db.sql import Connection, load
 from app.embeddings.types import Vectors
-from app.ids import MemoryId, ProjectId, UserId
+from app.ids import ConversationId, MemoryId, ProjectId, UserId
 from app.memory.types import (
     LOWEST_ID,
+    UNREAD_SPEAKERS,
     Kind,
     MemoryFilter,
     NewMemory,
@@ -30,6 +31,7 @@ from app.memory.types import (
     Support,
     ToEmbed,
     Unindexed,
+    Unread,
     Why,
 )
 
@@ -43,6 +45,7 @@ class Gone(msgspec.Struct, frozen=True):
 
 _sql = load(__file__)
 _insert_memories = _sql.statement("insert_memories")
+_insert_facts = _sql.statement("insert_facts")
 _lock_scopes = _sql.statement("lock_scopes")
 _lock_scopes_of = _sql.statement("lock_scopes_of")
 _lock_by_external_ids = _sql.rows("lock_memories_by_external_ids", StoredMemory)
@@ -88,10 +91,14 @@ _restore_superseded = _sql.rows("restore_superseded", ToEmbed)
 _delete_memories = _sql.rows("delete_memories", Gone)
 _delete_scope = _sql.statement("delete_scope")
 
+_keep_restored = _sql.statement("keep_restored")
+_mark_for_reading = _sql.rows("mark_for_reading", Unread)
+_list_unread = _sql.statement("list_unread")
+
 VERSION_MAX = 2**31 - 1
 HIGHEST_ID = MemoryId(UUID(int=2**128 - 1))
 
-_INSERTED = [name for name in NewMemory.__struct_fields__ if name != "sources"]
+_INSERTED = [name for name in NewMemory.__struct_fields__ if name not in ("sources", "fact")]
 
 
 async def insert_memories(
@@ -108,6 +115,24 @@ async def insert_memories(
         source_ids=[source.id for _, source in sources],
     )
     return set(found)
+
+
+async def insert_facts(conn: Connection, project: ProjectId, memories: Sequence[NewMemory]) -> None:
+    facts = [(memory, memory.fact) for memory in memories if memory.fact]
+    await _insert_facts.run(
+        conn,
+        project=project,
+        memory_ids=[memory.memory_id for memory, _ in facts],
+        user_ids=[memory.user_id for memory, _ in facts],
+        subjects=[fact.subject for _, fact in facts],
+        abouts=[fact.about for _, fact in facts],
+        attributes=[fact.attribute for _, fact in facts],
+        values=[fact.value for _, fact in facts],
+        entities=[fact.entities for _, fact in facts],
+        reasons=[fact.reason for _, fact in facts],
+        seens=[fact.seen for _, fact in facts],
+        statement_keys=[fact.statement_key for _, fact in facts],
+    )
 
 
 async def lock_scopes(conn: Connection, project: ProjectId, users: Sequence[UserId]) -> None:
@@ -418,3 +443,32 @@ async def count_quality(
         outdated=outdated,
         model=model,
     )
+
+
+async def mark_for_reading(
+    conn: Connection, project: ProjectId, ids: Sequence[MemoryId]
+) -> list[Unread]:
+    return await _mark_for_reading.all(
+        conn, project=project, memory_ids=ids, unread_speakers=UNREAD_SPEAKERS
+    )
+
+
+async def list_unread(
+    conn: Connection,
+    project: ProjectId,
+    user: UserId,
+    conversation: ConversationId | None,
+    most: int,
+) -> list[MemoryId]:
+    return await _list_unread.values(
+        conn,
+        project=project,
+        user_id=user,
+        conversation=conversation,
+        unread_speakers=UNREAD_SPEAKERS,
+        most=most,
+    )
+
+
+async def keep_restored(conn: Connection, project: ProjectId, memory_id: MemoryId) -> None:
+    await _keep_restored.run(conn, project=project, memory_id=memory_id)

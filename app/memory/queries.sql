@@ -54,6 +54,20 @@ WITH given AS MATERIALIZED (
 )
 SELECT memory_id FROM stored;
 
+-- name: insert_facts!
+-- What memories of kind fact say beside their texts.
+INSERT INTO facts (
+    project_id, memory_id, user_id, subject, about, attribute, value, entities, reason, seen,
+    statement_key)
+SELECT :project, memory_id, user_id, subject, about, attribute, value,
+       ARRAY(SELECT json_array_elements_text(entities)), reason, seen, statement_key
+FROM unnest(
+    :memory_ids::uuid[], :user_ids::uuid[], :subjects::text[], :abouts::text[],
+    :attributes::text[], :values::text[], :entities::json[], :reasons::text[], :seens::integer[],
+    :statement_keys::bytea[])
+    AS given (
+    memory_id, user_id, subject, about, attribute, value, entities, reason, seen, statement_key);
+
 -- name: lock_scopes!
 -- Holds what others write for these users until we are done; always taken before memories are
 -- locked, so that two who meet wait for each other in one order.
@@ -77,7 +91,7 @@ SELECT
     memory_id, user_id, kind, content, speaker, conversation_id, episode, external_id,
     occurred_at, valid_from, valid_to, created_at, superseded_at, superseded_by, expires_at,
     confidence, trust, metadata, version, '[]'::json AS sources, 0::bigint AS uses,
-    NULL::timestamptz AS used_at
+    NULL::timestamptz AS used_at, NULL::json AS fact
 FROM memories
 WHERE project_id = :project AND (user_id, external_id) IN (
     SELECT user_id, external_id
@@ -91,7 +105,7 @@ SELECT
     memory_id, user_id, kind, content, speaker, conversation_id, episode, external_id,
     occurred_at, valid_from, valid_to, created_at, superseded_at, superseded_by, expires_at,
     confidence, trust, metadata, version, '[]'::json AS sources, 0::bigint AS uses,
-    NULL::timestamptz AS used_at
+    NULL::timestamptz AS used_at, NULL::json AS fact
 FROM memories
 WHERE project_id = :project AND memory_id = :memory_id
 FOR UPDATE;
@@ -355,7 +369,11 @@ SELECT
     (SELECT coalesce(json_agg(json_build_object('type', s.source_type, 'id', s.source_id)), '[]')
      FROM memory_sources s
      WHERE s.project_id = m.project_id AND s.memory_id = m.memory_id) AS sources,
-    coalesce(u.uses, 0) AS uses, u.used_at
+    coalesce(u.uses, 0) AS uses, u.used_at,
+    (SELECT json_build_object('subject', f.subject, 'attribute', f.attribute,
+                              'entities', f.entities, 'confidence_reason', f.reason)
+     FROM facts f
+     WHERE f.project_id = m.project_id AND f.memory_id = m.memory_id) AS fact
 FROM memories m
 LEFT JOIN memory_uses u ON u.project_id = :project AND u.memory_id = m.memory_id
 WHERE m.project_id = :project AND m.memory_id = ANY(:memory_ids);
@@ -499,6 +517,10 @@ UPDATE memories m SET superseded_at = NULL, superseded_by = NULL, version = vers
 WHERE m.project_id = :project AND m.memory_id = ANY(:memory_ids)
 RETURNING m.memory_id, m.user_id, 1 AS passages;
 
+-- name: keep_restored!
+-- What was said before somebody restored a fact does not supersede it again.
+UPDATE facts SET kept_at = now() WHERE project_id = :project AND memory_id = :memory_id;
+
 -- name: list_superseded
 -- What fell for these, and does not go with them.
 SELECT memory_id FROM memories
@@ -600,3 +622,35 @@ FROM memories m
 WHERE m.project_id = :project AND m.user_id = ANY(:users)
 GROUP BY m.kind, m.trust
 ORDER BY m.kind, m.trust;
+
+-- name: mark_for_reading
+-- Messages that users and documents said and that were not given out to be read for facts yet, not
+-- as they are now: marks them, and gives them.
+WITH given AS (
+    SELECT memory_id, user_id, conversation_id, occurred_at, version
+    FROM memories
+    WHERE project_id = :project AND memory_id = ANY(:memory_ids) AND kind = 'message'
+      AND trust <> 'assistant' AND coalesce(speaker, '') <> ALL(:unread_speakers::text[])
+), marked AS (
+    INSERT INTO fact_readings (project_id, memory_id, user_id, version)
+    SELECT :project, memory_id, user_id, version FROM given ORDER BY memory_id
+    ON CONFLICT (project_id, memory_id) DO UPDATE SET version = excluded.version
+    WHERE fact_readings.version <> excluded.version
+    RETURNING memory_id
+)
+SELECT memory_id, user_id, conversation_id
+FROM given JOIN marked USING (memory_id)
+ORDER BY user_id, conversation_id, occurred_at, memory_id;
+
+-- name: list_unread
+-- A user's messages that were not given out to be read for facts yet, oldest first.
+SELECT m.memory_id
+FROM memories m
+WHERE m.project_id = :project AND m.user_id = :user_id AND m.kind = 'message'
+  AND m.trust <> 'assistant' AND coalesce(m.speaker, '') <> ALL(:unread_speakers::text[])
+  AND (:conversation::uuid IS NULL OR m.conversation_id = :conversation)
+  AND NOT EXISTS (
+      SELECT FROM fact_readings r
+      WHERE r.project_id = :project AND r.memory_id = m.memory_id AND r.version = m.version)
+ORDER BY m.memory_id
+LIMIT :most;

@@ -42,6 +42,8 @@ async def remember(
         await queries.lock_scopes(conn, project, sorted(users))
     new = await queries.insert_memories(conn, project, clean)
     changed = {memory.memory_id: memory for memory in clean if memory.memory_id in new}
+    if facts := [memory for memory in changed.values() if memory.fact]:
+        await queries.insert_facts(conn, project, facts)
     known = [m for m in clean if m.memory_id not in new and m.external_id is not None]
     ids = await _replace_changed(conn, project, known, changed)
     waiting = [one for one in changed.items() if one[0] not in embedded]

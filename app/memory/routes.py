@@ -17,6 +17,8 @@ from app.memory.bodies import RememberBody, bodies_of, placed, time_of
 from app.memory.marks import Marks
 from app.memory.patch import patch_memory
 from app.memory.patches import MemoryPatch
+from app.memory.readings import Readings
+from app.memory.reinstate import reinstate_memory
 from app.memory.stats import Stats, memory_stats
 from app.memory.submit import new_memories, submit_once
 from app.memory.types import Forgotten, Memory
@@ -53,6 +55,7 @@ async def remember_memories(
     users: NamedDependency[Users],
     jobs: NamedDependency[JobRunner],
     config: NamedDependency[Config],
+    readings: NamedDependency[Readings],
 ) -> Memory | Page:
     """Remembers one memory, or many; answers when they are durable and found by words."""
     data = decode(await request.body(), RememberBody)
@@ -62,8 +65,10 @@ async def remember_memories(
     key = request.headers.get(HEADER)
     claim = claim_for(request.auth, key, await request.body(), user) if key else None
     ttl_seconds = config.idempotency_ttl_seconds
-    kept = await submit_once(database, users, request.auth.project, claim, memories, ttl_seconds)
+    project = request.auth.project
+    kept = await submit_once(database, users, project, readings, claim, memories, ttl_seconds)
     jobs.wake("embed_memories")
+    jobs.wake("extract_facts")
     return kept[0] if data.memories is None else page(kept, _all_of(kept))
 
 
@@ -163,6 +168,21 @@ async def forget_memory(
     return DeletedMemory(id=memory_id, forgotten=forgotten)
 
 
+@post("/v1/memories/{memory_id:str}/restore", opt=WRITE, status_code=200)
+async def restore_memory(
+    request: Request[Any, Any, Any],
+    memory_id: FromPath[str],
+    database: NamedDependency[Database],
+    users: NamedDependency[Users],
+    jobs: NamedDependency[JobRunner],
+) -> Memory:
+    """Undoes that it was superseded; both hold then."""
+    caller = await users.caller_of(request)
+    restored = await reinstate_memory(database, users, caller, memory_id)
+    jobs.wake("embed_memories")
+    return restored
+
+
 @get("/v1/users/{user:str}/memories", opt=READ)
 async def list_user_memories(
     request: Request[Any, Any, Any],
@@ -213,6 +233,7 @@ ROUTES = [
     change_memory,
     list_memory_versions,
     forget_memory,
+    restore_memory,
     list_user_memories,
     forget_user_memories,
 ]

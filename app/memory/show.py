@@ -34,6 +34,7 @@ def shown(memory: StoredMemory, names: Mapping[UserId, str]) -> Memory:
         version=memory.version,
         uses=memory.uses,
         used_at=memory.used_at,
+        **memory.fact or {},
     )
 
 

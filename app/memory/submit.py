@@ -11,6 +11,7 @@ from app.identity.users import Users
 from app.ids import PROJECT_ITSELF, MemoryId, ProjectId
 from app.memory import queries
 from app.memory.bodies import MemoryBody, below, new_memory
+from app.memory.readings import Readings
 from app.memory.remember import remember
 from app.memory.show import shown
 from app.memory.types import Memory, NewMemory
@@ -41,15 +42,19 @@ async def submit_once(
     database: Database,
     users: Users,
     project: ProjectId,
+    readings: Readings,
     claim: Claim | None,
     memories: Sequence[NewMemory],
     ttl_seconds: float,
 ) -> list[Memory]:
     """The reply that is kept has ids alone, so that what is forgotten is in no reply."""
+    read = await readings.wanted(project, memories)
 
     async def submit(keep: Keep) -> Reply:
         async with database.tenant(project) as conn:
             ids = await remember(conn, project, memories)
+            if read:
+                await readings.enqueue(conn, project, ids)
             reply = OK, {"memories": [memory_id.hex for memory_id in ids]}
             await keep(conn, reply)
         return reply

@@ -18,6 +18,8 @@ Why = Literal["patched", "replaced", "superseded", "restored"]
 
 Standing = Literal["instruction", "preference", "identity"]
 """What a memory states that goes on holding; of several, the first of these."""
+UNREAD_SPEAKERS = ("assistant", "system", "developer", "tool")
+"""Whose words become no facts: only what users and documents say does."""
 
 LANGUAGE = "english"
 """The text search configuration of postings and queries."""
@@ -31,6 +33,20 @@ class SourceKey(msgspec.Struct, frozen=True):
 
     type: SourceType
     id: UUID
+
+
+class FactDetails(msgspec.Struct, frozen=True, kw_only=True):
+    """What a fact says beside its text. `about` is its subject in its plain form; no two facts of
+    a user that hold have the same `statement_key`."""
+
+    subject: str
+    about: str
+    reason: str
+    attribute: str | None = None
+    value: str | None = None
+    entities: tuple[str, ...] = ()
+    seen: int = 1
+    statement_key: bytes | None = None
 
 
 class NewMemory(msgspec.Struct, frozen=True, kw_only=True):
@@ -56,9 +72,10 @@ class NewMemory(msgspec.Struct, frozen=True, kw_only=True):
     said: str | None = None
     """What it states that goes on holding, a line each: found when it is remembered."""
     sources: tuple[SourceKey, ...] = ()
+    fact: FactDetails | None = None
 
 
-FOUND = ("language", "standing", "said", "sources")
+FOUND = ("language", "standing", "said", "sources", "fact")
 """What is found when a memory is remembered, or kept beside it."""
 
 
@@ -87,6 +104,8 @@ class StoredMemory(msgspec.Struct, frozen=True):
     sources: list[dict[str, Any]]
     uses: int
     used_at: datetime | None
+    fact: dict[str, Any] | None
+    """What is shown of its FactDetails, where it is a fact that was derived."""
 
 
 class Forgotten(msgspec.Struct, frozen=True, kw_only=True):
@@ -123,6 +142,14 @@ class Support(msgspec.Struct, frozen=True):
     episode: str | None
     memory_id: MemoryId
     kind: Kind
+
+
+class Unread(msgspec.Struct, frozen=True):
+    """A message that is to be read for facts."""
+
+    memory_id: MemoryId
+    user_id: UserId
+    conversation_id: ConversationId | None
 
 
 class StoredVersion(msgspec.Struct, frozen=True):
@@ -305,6 +332,11 @@ class Memory(msgspec.Struct, kw_only=True):
     uses: int
     """How often it was recalled; counted every few seconds."""
     used_at: datetime | None
+    subject: str | None = None
+    attribute: str | None = None
+    entities: Sequence[str] = ()
+    confidence_reason: str | None = None
+    """Subject, attribute, entities and reason are of facts alone."""
 
 
 class MemoryVersion(msgspec.Struct, kw_only=True):

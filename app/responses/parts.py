@@ -28,6 +28,7 @@ class Keys(msgspec.Struct, frozen=True):
     contents: bytes
     cache: bytes
     users: bytes
+    facts: bytes
 
 
 class Parts(msgspec.Struct, frozen=True):

@@ -59,7 +59,8 @@ WITH advanced AS (
         error_code = excluded.error_code
 ), queued AS (
     INSERT INTO outbox (project_id, outbox_id, topic, user_id, subject_id, payload)
-    SELECT :project, :outbox_id, 'remember_turn', :user_id, :response_id, '{}'
+    SELECT :project, :outbox_id, 'remember_turn', :user_id, :response_id,
+           json_build_object('model', :asked_model::text)
     WHERE :outbox_id::uuid IS NOT NULL
 ), moved AS (
     UPDATE conversations SET head_turn_id = :response_id, updated_at = :created_at

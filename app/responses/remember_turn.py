@@ -14,6 +14,7 @@ from app.jobs.runner import JobRunner
 from app.jobs.types import Handler, Job
 from app.memory.clean import cut
 from app.memory.marks import Marks
+from app.memory.readings import Readings
 from app.memory.remember import remember
 from app.memory.types import NewMemory, SourceKey
 
@@ -21,19 +22,25 @@ SAID_BY = {"user": "user", "assistant": "assistant"}
 
 
 def turn_handler(
-    database: Database, jobs: JobRunner, marks: Marks, memory_bytes_max: int
+    database: Database, jobs: JobRunner, marks: Marks, readings: Readings, memory_bytes_max: int
 ) -> Handler:
     async def handle(batch: Sequence[Job]) -> None:
         for job in batch:
+            read = await readings.wanted_for(job.project_id, job.user_id)
             async with database.tenant(job.project_id) as conn:
-                await _remember_turn(conn, marks, job, memory_bytes_max)
+                ids = await _remember_turn(conn, marks, job, memory_bytes_max)
+                if read:
+                    await readings.enqueue(conn, job.project_id, ids, job.payload.get("model"))
                 await done(conn, job)
         jobs.wake("embed_memories")
+        jobs.wake("extract_facts")
 
     return handle
 
 
-async def _remember_turn(conn: Connection, marks: Marks, job: Job, bytes_max: int) -> None:
+async def _remember_turn(
+    conn: Connection, marks: Marks, job: Job, bytes_max: int
+) -> list[MemoryId]:
     """Of what was deleted meanwhile nothing is left, nor is it remembered; what was forgotten is
     passed over where it is said again."""
     assert job.subject_id is not None
@@ -43,8 +50,8 @@ async def _remember_turn(conn: Connection, marks: Marks, job: Job, bytes_max: in
         conn, job.project_id, turn.branch_id, turn.start_position, turn.end_position
     )
     memories = [memory for item in items if (memory := _memory(turn, item, bytes_max))]
-    if kept := await marks.without_forgotten(conn, job.project_id, memories):
-        await remember(conn, job.project_id, kept)
+    kept = await marks.without_forgotten(conn, job.project_id, memories)
+    return await remember(conn, job.project_id, kept) if kept else []
 
 
 def _memory(turn: Turn, item: StoredItem, bytes_max: int) -> NewMemory | None:

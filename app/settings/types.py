@@ -18,6 +18,10 @@ class GatewaySettings(msgspec.Struct, frozen=True, kw_only=True):
     """What makes a conversation's title; `engine` costs a short call a conversation."""
     title_model: str | None = None
     """By default the model that the conversation was answered by."""
+    facts: Literal["off", "engine"] = "off"
+    """Whether messages become facts; `engine` costs a call or two for some sixteen messages."""
+    facts_model: str | None = None
+    """By default the model that the conversation was answered by, or the only one there is."""
     compact_threshold: Annotated[int, Meta(ge=1)] | None = None
     """Contexts that are continued and have more tokens are compacted."""
     memory_retention_days: Annotated[int, Meta(ge=1, le=36_500)] | None = None

@@ -12,6 +12,7 @@ from tests.support.rows import count, new_key, new_project, tables_of_user, tabl
 from tests.support.service import Service
 
 SHAPE = {
+    *("subject", "attribute", "entities", "confidence_reason"),
     "id",
     "object",
     "kind",

@@ -28,6 +28,7 @@ WITHOUT_PROJECT = {
     "count_backlog": "a reviewed function gives numbers only",
     "drop_expired": "a reviewed function drops what has run out",
     "insert_requests": "each row names its project",
+    "read_terms": "texts are stemmed, and no row is read",
     "find_model": "models are the same for all projects",
     "insert_model": "models are the same for all projects",
     "renew_worker": "workers serve all projects",
@@ -53,6 +54,7 @@ WHOLE_PROJECT_READ = {
         ("delete_jobs_of", "unname_jobs"), "only what waits is there, and users go seldom"
     ),
     "list_failed_jobs": "a partial index holds failed jobs only",
+    "sum_everyones_counts": "a row a user, outcome and day, asked by an admin now and then",
     "count_project_backlog": "how much waits is asked by an admin, now and then",
     "retry_failed_jobs": "a partial index holds failed jobs only",
     "delete_dead_workers": "one row a worker",

@@ -17,7 +17,10 @@ import msgspec
 from aiohttp import web
 
 from app.contexts.summarise import INSTRUCTIONS as SUMMARISING
+from app.facts.judge import INSTRUCTIONS as JUDGING
+from app.facts.prompt import INSTRUCTIONS as EXTRACTING
 from tests.support.engine_events import Json, chat_chunks, late_refusal, response_events, usage_of
+from tests.support.engine_facts import Facts
 from tests.support.engine_images import wrong_image
 from tests.support.engine_script import (
     Script,
@@ -82,6 +85,8 @@ class FakeEngine:
         """Has an endpoint that counts tokens."""
         self.summarises = True
         """Answers when it is asked for a summary; else 500."""
+        self.facts = Facts()
+        """What it finds in messages, and says of facts, when it is asked."""
         self._times: Counter[str] = Counter()
         self._heads: set[str] = set()
         self.kept: set[str] = set()
@@ -140,12 +145,19 @@ class FakeEngine:
                 return _refused(refusal)
             late = late_refusal(received.body, refusal.error)
             return await self._answer(request, received, Script(), late)
-        if received.body.get("instructions") == SUMMARISING:
-            script, text = self._summary_of(received.body["input"])
-        else:
-            script, text = self._script_of(received.body["input"])
+        script, text = self._said(received.body)
         events = response_events(received.body, script, text)
         return await self._answer(request, received, script, events)
+
+    def _said(self, body: Json) -> tuple[Script, str]:
+        match body.get("instructions"):
+            case str() as asked if asked == SUMMARISING:
+                return self._summary_of(body["input"])
+            case str() as asked if asked == EXTRACTING:
+                return self.facts.extracted(last_user_text(body["input"]))
+            case str() as asked if asked == JUDGING:
+                return self.facts.judged(last_user_text(body["input"]))
+        return self._script_of(body["input"])
 
     async def _delete(self, request: web.Request) -> web.Response:
         if self.outage:

@@ -27,6 +27,7 @@ VALUES = {
     "jsonb": "'{}'",
     "halfvec": "'[1,2,3]'",
     "boolean": "true",
+    "date": "now()::date - n",
     "timestamp with time zone": "now() - make_interval(secs => n)",
     "text[]": "'{}'",
     "uuid[]": "'{}'",

@@ -47,6 +47,8 @@ async def backstory(
         engine_breaker_failures_max=1000,  # and fail it on purpose
         drain_seconds=5,
         request_flush_seconds=0.05,
+        facts_wait_seconds=0.01,
+        outbox_poll_seconds=0.2,
     )
     async with run_service(shared_database, config) as service:
         yield service
