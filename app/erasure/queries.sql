@@ -289,6 +289,10 @@ WHERE project_id = :project AND (principal_id, key_hash) IN (
     WHERE project_id = :project AND user_id = :user_id
     LIMIT :most);
 
+-- name: delete_fact_counts_of!
+-- What became of facts of theirs.
+DELETE FROM fact_counts WHERE project_id = :project AND user_id = :user_id;
+
 -- name: delete_settings_of!
 -- A user's settings.
 DELETE FROM settings WHERE project_id = :project AND user_id = :user_id;
