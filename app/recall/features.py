@@ -8,7 +8,7 @@ it lend a part of their words, as fields of BM25F lend theirs.
 import msgspec
 import numpy as np
 
-from app.recall.pool import Flags, Floats, Pool
+from app.recall.pool import Flags, Floats, Pool, Window
 from app.recall.rank import K1, B
 
 WINDOW_K1 = 2.0
@@ -36,6 +36,8 @@ class Question(msgspec.Struct, frozen=True, kw_only=True):
     """It asks for a time."""
     named: tuple[str, ...] = ()
     """Speakers that it names."""
+    windows: tuple[Window, ...] = ()
+    """Times that it names."""
 
 
 def features(pool: Pool, question: Question) -> dict[str, Floats]:
@@ -56,6 +58,9 @@ def features(pool: Pool, question: Question) -> dict[str, Floats]:
         "answers": asked_before * pool.of_beside(share, -1),
         "stretch": best_of_stretch(pool, guess),
         "time": _flag(pool.tells_time) * float(question.when),
+        "said_then": _flag(pool.within(question.windows)),
+        "instruction": _flag(pool.of_standing("instruction")),
+        "preference": _flag(pool.of_standing("preference")),
     }
 
 

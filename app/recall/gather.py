@@ -8,6 +8,7 @@ from app.db.sql import Connection
 from app.ids import MemoryId
 from app.recall import queries, rank
 from app.recall.features import FEEDBACK_FROM, first_guess
+from app.recall.framing import without_frame
 from app.recall.nearest import nearest
 from app.recall.pool import OFFSETS, Pool
 from app.recall.rank import Terms
@@ -18,6 +19,10 @@ QUERY_TERMS_MAX = 256
 
 CANDIDATES_MIN = 100
 """Of each arm."""
+
+
+STANDING_MAX = 50
+"""Instructions and preferences that are looked at for any query, the newest first."""
 
 
 class ByWords(msgspec.Struct, frozen=True):
@@ -42,7 +47,7 @@ async def rank_by_words(conn: Connection, reach: Reach, asked: Asked) -> ByWords
     counts = await queries.count_terms(
         conn,
         reach,
-        asked.query,
+        without_frame(asked.query),
         asked.language,
         most=QUERY_TERMS_MAX,
         memories_max=rank.POSTINGS_MAX,
@@ -69,7 +74,9 @@ async def gather(
         most = _most(asked)
         found = await nearest(conn, reach, vectors.model, vectors.bare, most, large=large)
         by_vector = [near.memory_id for near in found]
-    proposed = list(dict.fromkeys([*(found.memory_id for found in by_words.found), *by_vector]))
+    standing = await queries.list_standing(conn, reach, STANDING_MAX)
+    by_word = [found.memory_id for found in by_words.found]
+    proposed = list(dict.fromkeys([*by_word, *by_vector, *standing]))
     beside = await queries.list_beside(conn, reach, proposed, max(OFFSETS))
     ids = set(proposed).union(pair.memory_id for pair in beside)
     pool = Pool(await queries.describe(conn, reach.project, list(ids)), by_words.terms)

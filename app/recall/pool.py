@@ -8,13 +8,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from app.ids import MemoryId, UserId
-from app.memory.types import Kind
+from app.memory.types import Kind, Standing
 from app.recall.rank import Terms
 from app.recall.types import Scored
 
 Floats = NDArray[np.float64]
 Flags = NDArray[np.bool_]
 Rows = NDArray[np.intp]
+
+Window = tuple[datetime | None, datetime | None]
+"""From a moment to before another; None is open."""
 
 OFFSETS = (-2, -1, 1, 2)
 """Places in a stretch, before and after a candidate, that count as beside it."""
@@ -34,6 +37,7 @@ class Described(msgspec.Struct, frozen=True):
     words: int
     asks: bool
     tells_time: bool
+    standing: Standing | None
 
 
 class Beside(msgspec.Struct, frozen=True):
@@ -89,6 +93,16 @@ class Pool:
     def said_by(self, speakers: Sequence[str]) -> Flags:
         return np.array([row.speaker in speakers for row in self.described], dtype=np.bool_)
 
+    def of_standing(self, standing: Standing) -> Flags:
+        return np.array([row.standing == standing for row in self.described], dtype=np.bool_)
+
+    def within(self, windows: Sequence[Window]) -> Flags:
+        """Those that were said in any of these times."""
+        return np.array(
+            [any(_is_in(row.occurred_at, window) for window in windows) for row in self.described],
+            dtype=np.bool_,
+        )
+
     def put_frequencies(self, occurrences: Sequence[Occurrence]) -> None:
         for found in occurrences:
             rows = [self.at[memory_id] for memory_id in found.memory_ids]
@@ -117,6 +131,11 @@ class Pool:
         rows = self.beside[OFFSETS.index(place)]
         padded = np.concatenate([values, np.zeros((*values.shape[:-1], 1))], axis=-1)
         return padded[..., rows]
+
+
+def _is_in(moment: datetime, window: Window) -> bool:
+    since, until = window
+    return (since is None or since <= moment) and (until is None or moment < until)
 
 
 def _codes(described: Sequence[Described]) -> Rows:

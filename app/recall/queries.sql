@@ -161,7 +161,8 @@ WHERE CASE WHEN :narrowed::boolean
 
 -- name: describe
 -- What is asked of candidates beside their words and vectors.
-SELECT memory_id, user_id, kind, speaker, stretch, occurred_at, words, asks, tells_time
+SELECT
+    memory_id, user_id, kind, speaker, stretch, occurred_at, words, asks, tells_time, standing
 FROM memories
 WHERE project_id = :project AND memory_id = ANY(:memory_ids)
 ORDER BY memory_id;
@@ -215,3 +216,20 @@ SELECT v.memory_id, -(v.embedding <#> m.embedding) AS score
 FROM memory_vectors v CROSS JOIN middle m
 WHERE v.project_id = :project AND v.memory_id = ANY(:memory_ids) AND v.part = 0
   AND v.model_id = (SELECT model_id FROM model);
+
+-- name: list_standing
+-- Instructions and preferences, those remembered last first, as far as a recall may find them.
+SELECT m.memory_id
+FROM memories m
+WHERE m.project_id = :project AND m.user_id = ANY(:users)
+  AND m.standing IN ('instruction', 'preference')
+  AND CASE WHEN :narrowed::boolean
+      THEN EXISTS (
+          SELECT found FROM memories_within(
+              :project, :users, :conversation, :kinds, :speakers, :episodes, :since, :until,
+              :metadata, :as_of) AS found
+          WHERE found = m.memory_id)
+      ELSE m.memory_id NOT IN (SELECT found FROM memories_passed(:project, :users) AS found)
+      END
+ORDER BY m.memory_id DESC
+LIMIT :most;

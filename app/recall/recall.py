@@ -18,8 +18,10 @@ from app.memory.read import read_memories
 from app.memory.show import shown
 from app.recall import queries
 from app.recall.features import Question
+from app.recall.framing import without_frame
 from app.recall.gather import QueryVectors, gather, rank_by_words
 from app.recall.judge import Candidate, judge
+from app.recall.named_times import windows_of
 from app.recall.pack import pack
 from app.recall.pool import Pool
 from app.recall.question import asks_when
@@ -88,12 +90,13 @@ async def look(
     try:
         async with database.tenant(reach.project) as conn:
             by_words = await rank_by_words(conn, reach, asked)
+            windows = await windows_of(conn, reach, asked)
         vectors = await embedding
     finally:
         embedding.cancel()
     async with database.tenant(reach.project) as conn:
         pool = await gather(conn, reach, asked, by_words, vectors, exact_max)
-    question = Question(when=asks_when(asked.query), named=tuple(named))
+    question = Question(when=asks_when(asked.query), named=tuple(named), windows=windows)
     return Seen(pool, question, vectors.state)
 
 
@@ -113,7 +116,10 @@ async def _speakers(conn: Connection, reach: Reach) -> list[str]:
 async def _embed(
     embedder: Embedder, query: str, named: list[str], seconds_max: float
 ) -> QueryVectors:
-    model, texts = embedder.model, list(dict.fromkeys([without_names(query, named), query]))
+    model, texts = (
+        embedder.model,
+        list(dict.fromkeys([without_names(without_frame(query), named), query])),
+    )
     try:
         async with asyncio.timeout(seconds_max):
             vectors = await embedder.embed(texts, "query")

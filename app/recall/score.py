@@ -26,6 +26,9 @@ WEIGHTS = {
     "answers": 2.5,
     "stretch": 1.35,
     "time": 1.2,
+    "said_then": 1.0,
+    "instruction": 0.5,
+    "preference": 0.5,
 }
 
 CONFIDENCE = {"bias": -10.1, "window": 17.5, "known": 1.5, "covered": 2.3}

@@ -20,8 +20,8 @@ from app.identity.bootstrap import issue_key
 from app.ids import ProjectId, UserId, new_id
 from app.memory import index
 from app.recall import queries
-from app.recall.nearest import nearest
 from app.recall.gather import CANDIDATES_MIN
+from app.recall.nearest import nearest
 from app.recall.types import Reach, Vector
 from app.web.principal import Scope
 from tests.bench.large_project import Owner, Seeds, connected, fill, read_seeds

@@ -53,6 +53,7 @@ def _described(number: int, row: dict[str, Any]) -> Described:
         words=row.get("words", 10),
         asks=row.get("asks", False),
         tells_time=row.get("tells_time", False),
+        standing=row.get("standing"),
     )
 
 
