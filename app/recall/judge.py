@@ -9,6 +9,7 @@ from app.ids import MemoryId
 from app.recall.features import Question, features, words_share
 from app.recall.pool import Pool
 from app.recall.score import confidence, weighed
+from app.recall.types import Asked, Why
 
 DIGITS = 4
 
@@ -32,8 +33,14 @@ class Judged(msgspec.Struct, frozen=True):
     confidence: float
     """The probability that anything here fits the query."""
 
-    def best(self, most: int, score_min: float) -> list[Candidate]:
-        return [one for one in self.ranking[:most] if one.score >= score_min]
+    def best(self, asked: Asked) -> list[Candidate]:
+        return [one for one in self.ranking[: asked.limit] if self.why_not(one, asked) is None]
+
+    def why_not(self, one: Candidate, asked: Asked) -> Why | None:
+        """Why it is left out, but for its place."""
+        if self.confidence < asked.fits_min:
+            return "nothing_fits"
+        return "min_score" if one.score < asked.min_score else None
 
 
 def judge(pool: Pool, question: Question) -> Judged:

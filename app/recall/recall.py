@@ -17,23 +17,22 @@ from app.ids import ProjectId, UserId
 from app.memory.read import read_memories
 from app.memory.show import shown
 from app.recall import queries
+from app.recall.explain import left_out, signals
 from app.recall.features import Question
 from app.recall.framing import without_frame
 from app.recall.gather import QueryVectors, gather, rank_by_words
-from app.recall.judge import Candidate, judge
+from app.recall.judge import DIGITS, Candidate, judge
 from app.recall.named_times import windows_of
 from app.recall.pack import pack
 from app.recall.pool import Pool
 from app.recall.question import asks_when
 from app.recall.speakers import named_in, without_names
 from app.recall.types import (
-    ArmSignal,
     Asked,
     Reach,
     Recalled,
     RecallUsage,
     Recollection,
-    Signals,
     VectorsState,
 )
 
@@ -63,14 +62,18 @@ async def recall(
     )
     judged = judge(seen.pool, seen.question)
     async with database.tenant(reach.project) as conn:
-        best = judged.best(asked.limit, asked.min_score)
+        best = judged.best(asked)
         data = await _load(conn, users, reach.project, best, explain)
     packed = pack((found.memory for found in data), asked.token_budget)
     usage = RecallUsage(
         vectors=seen.vectors, candidates=len(seen.pool), context_tokens=packed.tokens
     )
     return Recollection(
-        data=data, context=packed.text, usage=usage, confidence=round(judged.confidence, 4)
+        data=data,
+        context=packed.text,
+        usage=usage,
+        confidence=round(judged.confidence, DIGITS),
+        left_out=left_out(judged, asked, data, packed) if explain else None,
     )
 
 
@@ -140,19 +143,8 @@ async def _load(
         Recalled(
             memory=shown(stored[candidate.memory_id], names),
             score=candidate.score,
-            signals=_signals(candidate) if explain else None,
+            signals=signals(candidate) if explain else None,
         )
         for candidate in best
         if candidate.memory_id in stored
     ]
-
-
-def _signals(candidate: Candidate) -> Signals:
-    vector = candidate.vector
-    return Signals(
-        words=ArmSignal(score=round(candidate.words, 4), rank=candidate.words_rank),
-        vector=None
-        if vector is None
-        else ArmSignal(score=round(vector, 4), rank=candidate.vector_rank),
-        points={name: round(points, 4) for name, points in candidate.points.items() if points},
-    )

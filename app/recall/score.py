@@ -34,6 +34,9 @@ WEIGHTS = {
 CONFIDENCE = {"bias": -10.1, "window": 17.5, "known": 1.5, "covered": 2.3}
 """Of the logarithm of the odds that the query is answered by what is remembered."""
 
+FITS_MIN = 0.35
+"""Below this confidence nothing is put into a prompt of its own accord."""
+
 LOGIT_MAX = 20.0
 
 

@@ -12,6 +12,8 @@ from app.memory.types import LANGUAGE, Kind, Memory
 
 Vector = NDArray[np.float32]
 
+Why = Literal["nothing_fits", "min_score", "limit", "token_budget"]
+
 VectorsState = Literal["used", "unavailable", "too_late"]
 
 
@@ -68,6 +70,8 @@ class Asked(msgspec.Struct, frozen=True, kw_only=True):
     limit: int = 10
     token_budget: int = 2_000
     min_score: float = 0.0
+    fits_min: float = 0.0
+    """Nothing is recalled where it is less probable that anything fits."""
     language: str = LANGUAGE
 
 
@@ -92,6 +96,14 @@ class Recalled(msgspec.Struct, kw_only=True):
     signals: Signals | None = None
 
 
+class LeftOut(msgspec.Struct, kw_only=True):
+    """A memory that is not in the answer, or, for the token budget, not in its `context`."""
+
+    memory: str
+    score: float
+    why: Why
+
+
 class RecallUsage(msgspec.Struct, kw_only=True):
     """`vectors` says whether the query could be embedded; if not, words alone were searched."""
 
@@ -107,3 +119,5 @@ class Recollection(msgspec.Struct, kw_only=True):
     usage: RecallUsage
     confidence: float
     """The probability that anything here fits the query."""
+    left_out: list[LeftOut] | None = None
+    """The best of what was left out, where `explain` asks for it."""

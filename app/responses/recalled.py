@@ -15,6 +15,7 @@ from app.ids import ProjectId, id_text, parse_id
 from app.memory.types import Memory
 from app.recall.pack import pack
 from app.recall.recall import recall
+from app.recall.score import FITS_MIN
 from app.recall.types import Asked, Reach
 from app.responses.parts import Parts
 from app.responses.types import CreateRequest, MemoryOptions, RecallOptions
@@ -97,6 +98,7 @@ def _asked(query: str, options: RecallOptions) -> Asked:
         limit=options.limit,
         token_budget=options.token_budget,
         min_score=options.min_score or 0.0,
+        fits_min=FITS_MIN if options.min_score is None else 0.0,
     )
 
 
