@@ -13,6 +13,7 @@ import msgspec
 from pgvector.asyncpg import register_vector
 
 from app.embeddings.process_embedder import ProcessEmbedder
+from tests.bench import abstention
 from tests.bench.controls import Controls, read_controls, stems_of, turn_of
 from tests.bench.dataset import Conversation, Turn, read_conversations
 from tests.bench.evidence_report import Judged, report
@@ -36,27 +37,44 @@ async def run(world: World, options: Options, progress: Progress) -> Findings:
     for name, conversations in data.items():
         for conversation in conversations:
             progress(f"remembering {name}, {conversation.id}")
-            await _remember(world, name, conversation)
+            await remember_conversation(world, name, conversation)
     progress(f"all is embedded {await world.until_idle():.0f} s later; starting the service anew")
     world.restart()
     await world.until_loaded()
     findings = Findings("evidence")
     for name, conversations in data.items():
-        judged = []
-        for conversation in conversations:
+        judged, foreign = [], []
+        for conversation, other in zip(conversations, others(conversations), strict=True):
             progress(f"asking {name}, {conversation.id}")
             judged += await _judge(world, name, conversation)
+            foreign += await _ask_foreign(world, name, conversation, other)
         tables, claims = report(name, judged)
-        findings.tables += tables
-        findings.claims += claims
+        own = [(one.question.category, one.confidence) for one in judged]
+        table, more = abstention.report(name, own, foreign)
+        findings.tables += [*tables, table]
+        findings.claims += claims + more
     return findings
 
 
-async def _remember(world: World, name: str, conversation: Conversation) -> None:
+def others(conversations: Sequence[Conversation]) -> Sequence[Conversation]:
+    return [*conversations[1:], conversations[0]]
+
+
+async def _ask_foreign(
+    world: World, name: str, conversation: Conversation, other: Conversation
+) -> list[abstention.Foreign]:
+    rest = await open_rest(world)
+    try:
+        return await abstention.ask_foreign(rest, user_of(name, conversation), other)
+    finally:
+        rest.close()
+
+
+async def remember_conversation(world: World, name: str, conversation: Conversation) -> None:
     rest = await open_rest(world)
     try:
         memories = [memory for turn in conversation.turns for memory in _memories(turn)]
-        await rest.remember(memories, _user(name, conversation))
+        await rest.remember(memories, user_of(name, conversation))
     finally:
         rest.close()
 
@@ -84,7 +102,7 @@ def _parts(text: str) -> list[str]:
 
 
 async def _judge(world: World, name: str, conversation: Conversation) -> list[Judged]:
-    user = _user(name, conversation)
+    user = user_of(name, conversation)
     rest, embedder = await open_rest(world), world.embedder()
     conn = await asyncpg.connect(world.postgres.superuser_url)
     try:
@@ -100,6 +118,7 @@ async def _judge(world: World, name: str, conversation: Conversation) -> list[Ju
 
 async def _ask_all(rest: Rest, user: str, conversation: Conversation) -> list[Judged]:
     judged = []
+    sessions = {turn.id: turn.session for turn in conversation.turns}
     for question in conversation.questions:
         reply = await rest.recall(question.question, user, limit=LIMIT, explain=True)
         found = reply.json()["data"]
@@ -112,6 +131,8 @@ async def _ask_all(rest: Rest, user: str, conversation: Conversation) -> list[Ju
                 ranking=ranking,
                 signals=signals,
                 milliseconds=reply.timing.total,
+                confidence=reply.json()["confidence"],
+                sessions=sessions,
             )
         )
     return judged
@@ -132,5 +153,5 @@ async def _with_controls(
     ]
 
 
-def _user(name: str, conversation: Conversation) -> str:
+def user_of(name: str, conversation: Conversation) -> str:
     return f"{Path(name).name.partition('.')[0]}/{conversation.id}"

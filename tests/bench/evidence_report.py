@@ -16,6 +16,10 @@ SHOWN = 10
 
 LOCOMO_FLOOR = 0.64
 LOCOMO_AIM = 0.83
+EPISODES_AIM = 0.95
+EPISODES = 5
+BEAM_AIM = 0.72
+BEAM_SHOWN = 20
 MILLISECONDS_MAX = 50
 
 
@@ -27,6 +31,9 @@ class Judged(msgspec.Struct, frozen=True, kw_only=True):
     ranking: list[str]
     signals: dict[str, dict[str, Any]]
     milliseconds: float
+    confidence: float
+    sessions: dict[str, str]
+    """The session of each turn of the conversation."""
     dense: list[str] = []
     words: list[str] = []
 
@@ -146,12 +153,17 @@ def _example(who: str, _: float, place: int, turn: str, one: Judged) -> dict[str
 
 
 def _claims(name: str, judged: Sequence[Judged]) -> list[Claim]:
-    found = _over_conversations(judged)
+    found = _over_conversations(judged, SHOWN)
     claims = []
     if name.startswith("locomo"):
         what = f"{name}, turn coverage@{SHOWN}"
         claims.append(at_least(f"{what}: more than stemmed BM25 alone", found, LOCOMO_FLOOR, ""))
         claims.append(at_least(f"{what}: the aim", found, LOCOMO_AIM, ""))
+        what = f"{name}, an episode of the evidence among the first {EPISODES}"
+        claims.append(at_least(what, _mean(judged, _episode_found), EPISODES_AIM, ""))
+    if name.startswith("beam"):
+        what = f"{name}, message coverage@{BEAM_SHOWN}"
+        claims.append(at_least(what, _over_conversations(judged, BEAM_SHOWN), BEAM_AIM, ""))
     times = [one.milliseconds for one in judged]
     middle, high = percentile(times, 50), percentile(times, 95)
     claims.append(
@@ -162,12 +174,21 @@ def _claims(name: str, judged: Sequence[Judged]) -> list[Claim]:
     return claims
 
 
-def _over_conversations(judged: Sequence[Judged]) -> Ratio:
+def _episode_found(one: Judged) -> float:
+    """Episodes in the order of their first turn in the ranking."""
+    first = list(dict.fromkeys(one.sessions[turn] for turn in one.ranking))[:EPISODES]
+    return float(any(one.sessions[turn] in first for turn in one.question.evidence))
+
+
+def _over_conversations(judged: Sequence[Judged], k: int) -> Ratio:
+    return _mean(judged, lambda one: coverage(one.ranking, one.question.evidence, k))
+
+
+def _mean(judged: Sequence[Judged], share: Callable[[Judged], float]) -> Ratio:
     """Over all questions; and of the lowest and the highest conversation."""
 
     def mean(chosen: Sequence[Judged]) -> float:
-        shares = [coverage(one.ranking, one.question.evidence, SHOWN) for one in chosen]
-        return sum(shares) / len(shares)
+        return sum(share(one) for one in chosen) / len(chosen)
 
     each = [
         mean([one for one in judged if one.conversation == conversation])
