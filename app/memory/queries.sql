@@ -93,9 +93,14 @@ SELECT
     confidence, trust, metadata, version, '[]'::json AS sources, 0::bigint AS uses,
     NULL::timestamptz AS used_at, NULL::json AS fact
 FROM memories
-WHERE project_id = :project AND (user_id, external_id) IN (
-    SELECT user_id, external_id
-    FROM unnest(:users::uuid[], :external_ids::text[]) AS given (user_id, external_id))
+WHERE project_id = :project AND memory_id = ANY(ARRAY(
+    SELECT m.memory_id
+    FROM unnest(:users::uuid[], :external_ids::text[]) AS given (user_id, external_id)
+    CROSS JOIN LATERAL (
+        SELECT memory_id FROM memories
+        WHERE project_id = :project AND user_id = given.user_id
+          AND external_id = given.external_id
+        OFFSET 0) AS m))
 ORDER BY memory_id
 FOR UPDATE;
 

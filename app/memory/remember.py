@@ -25,30 +25,50 @@ READ = ("kind", "content", "speaker")
 
 
 async def remember(
-    conn: Connection,
-    project: ProjectId,
-    memories: Sequence[NewMemory],
-    *,
-    embedded: Collection[MemoryId] = (),
+    conn: Connection, project: ProjectId, memories: Sequence[NewMemory]
 ) -> list[MemoryId]:
     """The ids, in the order given. After the commit, wake the topic `embed_memories`.
 
     Idempotent: a `memory_id` that is known is left as it is; an `external_id` that its user
     already has gives the stored memory's id, and where what is said has changed, the new version
-    replaces the old under that id. The caller stores the vectors of those that are `embedded`.
+    replaces the old under that id.
     """
+    clean, changed = await _insert(conn, project, memories)
+    known = [m for m in clean if m.memory_id not in changed and m.external_id is not None]
+    ids = await _replace_changed(conn, project, known, changed)
+    await enqueue_embedding(conn, project, [to_embed(*one) for one in changed.items()])
+    return [ids.get(_key(memory), memory.memory_id) for memory in clean]
+
+
+async def remember_new(
+    conn: Connection,
+    project: ProjectId,
+    memories: Sequence[NewMemory],
+    *,
+    embedded: Collection[MemoryId],
+) -> set[MemoryId]:
+    """The ids of those that were not known: what is, by its id or its external id, stays as it is.
+
+    The caller stores the vectors of those that are `embedded`; the others wait for theirs.
+    """
+    _, new = await _insert(conn, project, memories)
+    waiting = [to_embed(*one) for one in new.items() if one[0] not in embedded]
+    await enqueue_embedding(conn, project, waiting)
+    return set(new)
+
+
+async def _insert(
+    conn: Connection, project: ProjectId, memories: Sequence[NewMemory]
+) -> tuple[list[NewMemory], dict[MemoryId, NewMemory]]:
+    """All as they are stored, and those that are new."""
     clean = [with_standing(without_nul(memory)) for memory in memories]
     if users := {memory.user_id for memory in clean if memory.external_id is not None}:
         await queries.lock_scopes(conn, project, sorted(users))
     new = await queries.insert_memories(conn, project, clean)
-    changed = {memory.memory_id: memory for memory in clean if memory.memory_id in new}
-    if facts := [memory for memory in changed.values() if memory.fact]:
+    inserted = {memory.memory_id: memory for memory in clean if memory.memory_id in new}
+    if facts := [memory for memory in inserted.values() if memory.fact]:
         await queries.insert_facts(conn, project, facts)
-    known = [m for m in clean if m.memory_id not in new and m.external_id is not None]
-    ids = await _replace_changed(conn, project, known, changed)
-    waiting = [one for one in changed.items() if one[0] not in embedded]
-    await enqueue_embedding(conn, project, [to_embed(*one) for one in waiting])
-    return [ids.get(_key(memory), memory.memory_id) for memory in clean]
+    return clean, inserted
 
 
 def _key(memory: NewMemory | StoredMemory) -> ExternalKey:

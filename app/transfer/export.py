@@ -4,7 +4,7 @@ from base64 import b64encode
 from collections import defaultdict
 from collections.abc import AsyncGenerator, Sequence
 from datetime import UTC, datetime
-from typing import TypeVar
+from typing import NamedTuple, TypeVar
 
 import msgspec
 import structlog
@@ -23,6 +23,8 @@ from app.transfer.types import (
     ExportedMemory,
     ExportEnd,
     ExportHeader,
+    FactRest,
+    FoundFact,
     FoundVector,
     Vector,
     Version,
@@ -72,34 +74,53 @@ async def _read(
 ) -> list[ExportedMemory]:
     stored = await read_memories(conn, project, ids)
     names = await users.names(conn, project, {memory.user_id for memory in stored.values()})
-    versions = _by_memory(await queries.list_versions(conn, project, ids))
-    found = (
-        _by_memory(await queries.list_vectors(conn, project, ids)) if vectors else _by_memory([])
-    )
+    beside = await _read_beside(conn, project, ids, vectors=vectors)
     there = [stored[name] for name in ids if name in stored and not has_run_out(stored[name])]
-    return [
-        _exported(shown(memory, names), found[memory.memory_id], versions[memory.memory_id])
-        for memory in there
-    ]
+    return [_exported(shown(memory, names), memory.memory_id, beside) for memory in there]
 
 
-def _by_memory(rows: Sequence[Found]) -> defaultdict[MemoryId, list[Found]]:
-    grouped: defaultdict[MemoryId, list[Found]] = defaultdict(list)
+class _Beside(NamedTuple):
+    """What is kept beside the memories of a page."""
+
+    facts: dict[MemoryId, FoundFact]
+    readings: dict[MemoryId, int]
+    vectors: dict[MemoryId, list[FoundVector]]
+    versions: dict[MemoryId, list[StoredVersion]]
+
+
+async def _read_beside(
+    conn: Connection, project: ProjectId, ids: Sequence[MemoryId], *, vectors: bool
+) -> _Beside:
+    return _Beside(
+        facts=await queries.list_facts(conn, project, ids),
+        readings=await queries.list_readings(conn, project, ids),
+        vectors=_by_memory(await queries.list_vectors(conn, project, ids) if vectors else []),
+        versions=_by_memory(await queries.list_versions(conn, project, ids)),
+    )
+
+
+def _by_memory(rows: Sequence[Found]) -> dict[MemoryId, list[Found]]:
+    grouped: dict[MemoryId, list[Found]] = defaultdict(list)
     for row in rows:
         grouped[row.memory_id].append(row)
     return grouped
 
 
-def _exported(
-    memory: Memory, vectors: Sequence[FoundVector], versions: Sequence[StoredVersion]
-) -> ExportedMemory:
+def _exported(memory: Memory, memory_id: MemoryId, beside: _Beside) -> ExportedMemory:
     values = msgspec.structs.asdict(memory)
     values["sources"] = sorted(memory.sources, key=lambda source: (source.type, source.id))
+    fact = beside.facts.get(memory_id)
     return ExportedMemory(
         **values,
-        vectors=[_vector(vector) for vector in vectors],
-        versions=[_version(version) for version in versions],
+        fact=_rest(fact) if fact else None,
+        read_version=beside.readings.get(memory_id),
+        vectors=[_vector(vector) for vector in beside.vectors.get(memory_id, [])],
+        versions=[_version(version) for version in beside.versions.get(memory_id, [])],
     )
+
+
+def _rest(fact: FoundFact) -> FactRest:
+    return FactRest(about=fact.about, value=fact.value, seen=fact.seen, kept_at=fact.kept_at)
 
 
 def _vector(found: FoundVector) -> Vector:

@@ -18,7 +18,7 @@ from app.jobs.runner import JobRunner
 from app.transfer.formats import Format, told_by
 from app.transfer.lines import Defaults, Reader
 from app.transfer.records import Record, Records
-from app.transfer.store import Fate, store
+from app.transfer.store import Fate, refresh_statistics, store
 from app.transfer.types import ImportReport, Incoming, MemoryLine, Model, Tally
 from app.web.principal import Caller, Scope
 
@@ -151,6 +151,8 @@ class _Import:
         services = self._services
         fates = await store(services.database, self._caller.project, batch, self._model)
         services.jobs.wake("embed_memories")
+        if "imported" in fates:
+            await refresh_statistics(services.database)
         self._count(batch, fates)
 
     def _count(self, batch: Sequence[Incoming], fates: Sequence[Fate]) -> None:

@@ -13,10 +13,12 @@ from app.ids import MemoryId, UserId, new_id, parse_id
 from app.memory.bodies import check_size, conversation_id, memory_id, time_of
 from app.memory.clean import without_nul
 from app.memory.show import SOURCE_PREFIX
-from app.memory.types import NewMemory, SourceKey
+from app.memory.types import FactDetails, NewMemory, SourceKey
 from app.transfer.types import (
     WINDOW,
+    FactRest,
     Incoming,
+    Marks,
     MemoryLine,
     Model,
     SourceLine,
@@ -54,6 +56,7 @@ class Reader:
             named=line.id is not None,
             timed=line.occurred_at is not None,
             stamp=_stamp(line),
+            marks=_marks(line),
             vectors=_vectors(line.vectors, self._model),
             versions=tuple(without_nul(version) for version in line.versions),
         )
@@ -76,6 +79,7 @@ class Reader:
             confidence=None if line.confidence is None else float(np.float32(line.confidence)),
             metadata=line.metadata,
             sources=tuple(dict.fromkeys(_source(source) for source in line.sources)),
+            fact=_fact(line),
         )
 
     def _next_moment(self) -> datetime:
@@ -100,6 +104,32 @@ def _source(source: SourceLine) -> SourceKey:
             param="sources",
         )
     return SourceKey(source.type, found)
+
+
+def _fact(line: MemoryLine) -> FactDetails | None:
+    if line.kind != "fact" or line.subject is None:
+        return None
+    rest = line.fact or FactRest(about=line.subject.casefold())
+    return without_nul(
+        FactDetails(
+            subject=line.subject,
+            about=rest.about,
+            reason=line.confidence_reason or "",
+            attribute=line.attribute,
+            value=rest.value,
+            entities=line.entities,
+            seen=rest.seen,
+        )
+    )
+
+
+def _marks(line: MemoryLine) -> Marks:
+    return Marks(
+        uses=line.uses,
+        used_at=time_of(line.used_at, "used_at"),
+        kept_at=line.fact.kept_at if line.fact else None,
+        read_version=line.read_version,
+    )
 
 
 def _stamp(line: MemoryLine) -> Stamp | None:

@@ -7,19 +7,22 @@ import msgspec
 
 from app.db.sql import Connection, load
 from app.ids import MemoryId, ProjectId, UserId
-from app.memory.types import NewMemory, StoredVersion
-from app.transfer.types import FoundVector, Stamp, StoredVector
+from app.memory.types import StoredVersion
+from app.transfer.types import FoundFact, FoundReading, FoundVector, Marks, Stamp, StoredVector
 
 _sql = load(__file__)
 _list_of_user = _sql.statement("list_of_user")
 _list_of_everyone = _sql.statement("list_of_everyone")
 _list_vectors = _sql.rows("list_vectors", FoundVector)
 _list_versions = _sql.rows("list_versions", StoredVersion)
+_list_facts = _sql.rows("list_facts", FoundFact)
+_list_readings = _sql.rows("list_readings", FoundReading)
+_insert_marks = _sql.statement("insert_marks")
 _list_by_external_ids = _sql.statement("list_by_external_ids")
-_list_owned = _sql.statement("list_owned")
 _stamp_memories = _sql.statement("stamp_memories")
 _insert_versions = _sql.statement("insert_versions")
 _insert_vectors = _sql.statement("insert_vectors")
+_refresh_statistics = _sql.statement("refresh_statistics")
 
 Owned = tuple[MemoryId, UserId]
 
@@ -51,6 +54,21 @@ async def list_versions(
     return await _list_versions.all(conn, project=project, memory_ids=ids)
 
 
+async def list_facts(
+    conn: Connection, project: ProjectId, ids: Sequence[MemoryId]
+) -> dict[MemoryId, FoundFact]:
+    found = await _list_facts.all(conn, project=project, memory_ids=ids)
+    return {fact.memory_id: fact for fact in found}
+
+
+async def list_readings(
+    conn: Connection, project: ProjectId, ids: Sequence[MemoryId]
+) -> dict[MemoryId, int]:
+    """The version of each that was read."""
+    found = await _list_readings.all(conn, project=project, memory_ids=ids)
+    return {reading.memory_id: reading.version for reading in found}
+
+
 async def list_by_external_ids(
     conn: Connection, project: ProjectId, keys: Sequence[tuple[UserId, str]]
 ) -> list[MemoryId]:
@@ -60,18 +78,6 @@ async def list_by_external_ids(
         users=[user for user, _ in keys],
         external_ids=[external_id for _, external_id in keys],
     )
-
-
-async def list_owned(
-    conn: Connection, project: ProjectId, memories: Sequence[NewMemory]
-) -> set[MemoryId]:
-    found = await _list_owned.values(
-        conn,
-        project=project,
-        memory_ids=[memory.memory_id for memory in memories],
-        users=[memory.user_id for memory in memories],
-    )
-    return set(found)
 
 
 async def stamp_memories(
@@ -86,6 +92,19 @@ async def stamp_memories(
         versions=[stamp.version for stamp in stamps.values()],
         superseded_ats=[stamp.superseded_at for stamp in stamps.values()],
         superseded_bys=[stamp.superseded_by for stamp in stamps.values()],
+    )
+
+
+async def insert_marks(conn: Connection, project: ProjectId, marks: Mapping[Owned, Marks]) -> None:
+    await _insert_marks.run(
+        conn,
+        project=project,
+        memory_ids=[memory_id for memory_id, _ in marks],
+        users=[user for _, user in marks],
+        uses=[one.uses for one in marks.values()],
+        used_ats=[one.used_at for one in marks.values()],
+        kept_ats=[one.kept_at for one in marks.values()],
+        read_versions=[one.read_version for one in marks.values()],
     )
 
 
@@ -112,3 +131,7 @@ async def insert_vectors(
         made_ofs=[vector.made_of for _, vector in vectors],
         embeddings=[vector.embedding for _, vector in vectors],
     )
+
+
+async def refresh_statistics(conn: Connection) -> None:
+    await _refresh_statistics.value(conn)

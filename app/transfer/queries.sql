@@ -30,19 +30,25 @@ FROM memory_versions
 WHERE project_id = :project AND memory_id = ANY(:memory_ids)
 ORDER BY memory_id, version;
 
--- name: list_by_external_ids
--- The memories that users' external ids name.
-SELECT memory_id FROM memories
-WHERE project_id = :project AND (user_id, external_id) IN (
-    SELECT user_id, external_id
-    FROM unnest(:users::uuid[], :external_ids::text[]) AS given (user_id, external_id));
+-- name: list_facts
+-- What is kept of facts beside what is shown.
+SELECT memory_id, about, value, seen, kept_at FROM facts
+WHERE project_id = :project AND memory_id = ANY(:memory_ids);
 
--- name: list_owned
--- Which of these memories are theirs whom we stored them for.
-SELECT m.memory_id FROM memories m
-JOIN unnest(:memory_ids::uuid[], :users::uuid[]) AS given (memory_id, user_id)
-    ON given.memory_id = m.memory_id AND given.user_id = m.user_id
-WHERE m.project_id = :project AND m.memory_id = ANY(:memory_ids);
+-- name: list_readings
+-- Which version of these memories was read for facts.
+SELECT memory_id, version FROM fact_readings
+WHERE project_id = :project AND memory_id = ANY(:memory_ids);
+
+-- name: list_by_external_ids
+-- The memories that users' external ids name: one look into the index each, never a walk through
+-- all of a user's (hence OFFSET).
+SELECT m.memory_id
+FROM unnest(:users::uuid[], :external_ids::text[]) AS given (user_id, external_id)
+CROSS JOIN LATERAL (
+    SELECT memory_id FROM memories
+    WHERE project_id = :project AND user_id = given.user_id AND external_id = given.external_id
+    OFFSET 0) AS m;
 
 -- name: stamp_memories!
 -- What just came is as old as it was where it came from.
@@ -54,6 +60,27 @@ FROM unnest(
     :superseded_ats::timestamptz[], :superseded_bys::uuid[])
     AS g (memory_id, user_id, created_at, version, superseded_at, superseded_by)
 WHERE m.project_id = :project AND m.memory_id = g.memory_id AND m.user_id = g.user_id;
+
+-- name: insert_marks!
+-- How often they were used, what was read of them, and which of their facts somebody kept.
+WITH given AS (
+    SELECT memory_id, user_id, uses, used_at, kept_at, read_version
+    FROM unnest(
+        :memory_ids::uuid[], :users::uuid[], :uses::bigint[], :used_ats::timestamptz[],
+        :kept_ats::timestamptz[], :read_versions::integer[])
+        AS given (memory_id, user_id, uses, used_at, kept_at, read_version)
+), used AS (
+    INSERT INTO memory_uses (project_id, memory_id, user_id, uses, used_at)
+    SELECT :project, memory_id, user_id, uses, used_at FROM given WHERE used_at IS NOT NULL
+    ON CONFLICT DO NOTHING
+), kept AS (
+    UPDATE facts f SET kept_at = given.kept_at
+    FROM given
+    WHERE f.project_id = :project AND f.memory_id = given.memory_id AND given.kept_at IS NOT NULL
+)
+INSERT INTO fact_readings (project_id, memory_id, user_id, version)
+SELECT :project, memory_id, user_id, read_version FROM given WHERE read_version IS NOT NULL
+ON CONFLICT DO NOTHING;
 
 -- name: insert_versions!
 -- What they were there.
@@ -77,3 +104,7 @@ FROM unnest(
     :embeddings::halfvec[])
     AS given (user_id, memory_id, part, made_of, embedding)
 ON CONFLICT DO NOTHING;
+
+-- name: refresh_statistics
+-- A reviewed function takes the planner's statistics anew, where much has changed since it did.
+SELECT refresh_memory_statistics();

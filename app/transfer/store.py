@@ -17,13 +17,14 @@ from app.db.sql import Connection
 from app.ids import MemoryId, ProjectId, UserId, id_text
 from app.memory.bodies import conversation_id, memory_id
 from app.memory.read import read_memories
-from app.memory.remember import differs, remember
+from app.memory.remember import differs, remember_new
 from app.memory.restore import ensure_model, hold_scopes
 from app.memory.types import NewMemory, SourceKey, StoredMemory
 from app.transfer import queries
 from app.transfer.derived import id_beside
-from app.transfer.types import Incoming, Model, Version
+from app.transfer.types import Incoming, Marks, Model, Version
 
+Key = tuple[UserId, str]
 Fate = Literal["imported", "unchanged", "differs", "expired"]
 """`differs`: under its id something else is stored. `expired`: it has run out already."""
 
@@ -42,24 +43,53 @@ async def store(
     """In one transaction; what became of each. After it, wake the topic `embed_memories`."""
     async with database.tenant(project) as conn:
         await hold_scopes(conn, project, list({one.memory.user_id for one in batch}))
-        known = await _read_known(conn, project, batch)
+        named = {name for one in batch for name in _ids_named(one)}
+        known = Known(await read_memories(conn, project, list(named)))
         fates, new = known.sort(batch)
         if new:
-            embedded = {one.memory.memory_id for one in new if one.is_embedded}
-            memories = [one.memory for one in new]
-            await remember(conn, project, memories, embedded=embedded)
-            await _check_all_there(conn, project, new)
-            await _add_what_was(conn, project, new, model)
+            late = await _insert(conn, project, new, model)
+            await _compare(conn, project, batch, late, fates)
     return fates
 
 
-async def _read_known(conn: Connection, project: ProjectId, batch: Sequence[Incoming]) -> "Known":
-    """What is stored under any id or external id that this batch names."""
-    named = {name for one in batch for name in _ids_named(one)}
-    keys = {key for one in batch if (key := _key(one.memory))}
-    if keys:
-        named.update(await queries.list_by_external_ids(conn, project, list(keys)))
-    return Known(await read_memories(conn, project, list(named)))
+async def _insert(
+    conn: Connection, project: ProjectId, new: Sequence[Incoming], model: Model | None
+) -> set[Key]:
+    """The external ids that were there before. Their index tells: to look each up beforehand would
+    cost more than to store it, and as long as the table has no statistics, far more."""
+    memories = [one.memory for one in new]
+    embedded = {one.memory.memory_id for one in new if one.is_embedded}
+    stored = await remember_new(conn, project, memories, embedded=embedded)
+    await _add_what_was(
+        conn, project, [one for one in new if one.memory.memory_id in stored], model
+    )
+    late = {_key(memory) for memory in memories if memory.memory_id not in stored}
+    if None in late:
+        raise Overtaken
+    return {key for key in late if key}
+
+
+async def _compare(
+    conn: Connection,
+    project: ProjectId,
+    batch: Sequence[Incoming],
+    late: set[Key],
+    fates: list[Fate],
+) -> None:
+    """What becomes of those that are stored under their external ids."""
+    if not late:
+        return
+    ids = await queries.list_by_external_ids(conn, project, list(late))
+    stored = {_key(found): found for found in (await read_memories(conn, project, ids)).values()}
+    for place, one in enumerate(batch):
+        if found := stored.get(_key(one.memory)):
+            fates[place] = _fate_of(one, found)
+
+
+async def refresh_statistics(database: Database) -> None:
+    """After much was stored, so that what is stored next is looked up by the right index."""
+    async with database.across() as conn:
+        await queries.refresh_statistics(conn)
 
 
 def _ids_named(one: Incoming) -> Iterable[MemoryId]:
@@ -81,7 +111,7 @@ def _own(taken: MemoryId, user: UserId) -> MemoryId:
     return MemoryId(id_beside(taken, taken.hex, user.hex))
 
 
-def _key(memory: NewMemory | StoredMemory) -> tuple[UserId, str] | None:
+def _key(memory: NewMemory | StoredMemory) -> Key | None:
     return None if memory.external_id is None else (memory.user_id, memory.external_id)
 
 
@@ -90,7 +120,7 @@ class Known:
 
     def __init__(self, stored: dict[MemoryId, StoredMemory]) -> None:
         self._by_id: dict[MemoryId, StoredMemory | NewMemory] = dict(stored)
-        self._by_key: dict[tuple[UserId, str], StoredMemory | NewMemory] = {
+        self._by_key: dict[Key, StoredMemory | NewMemory] = {
             key: memory for memory in stored.values() if (key := _key(memory))
         }
 
@@ -107,7 +137,7 @@ class Known:
     def _fate(self, one: Incoming) -> Fate:
         found = self._find(one)
         if found is not None:
-            return "unchanged" if _same(one, found) else "differs"
+            return _fate_of(one, found)
         expires_at = one.memory.expires_at
         return "expired" if expires_at and expires_at <= datetime.now(UTC) else "imported"
 
@@ -153,18 +183,11 @@ class Known:
         return msgspec.structs.replace(version, superseded_by=here)
 
 
-def _same(one: Incoming, found: StoredMemory | NewMemory) -> bool:
+def _fate_of(one: Incoming, found: StoredMemory | NewMemory) -> Fate:
     """A line that leaves its time out does not contradict the one that is stored."""
     if one.timed and one.memory.occurred_at != found.occurred_at:
-        return False
-    return not differs(one.memory, found)
-
-
-async def _check_all_there(conn: Connection, project: ProjectId, new: Sequence[Incoming]) -> None:
-    """Only an id that the line brought can be taken by someone who comes in between."""
-    named = [one.memory for one in new if one.named]
-    if named and len(await queries.list_owned(conn, project, named)) < len(named):
-        raise Overtaken
+        return "differs"
+    return "differs" if differs(one.memory, found) else "unchanged"
 
 
 async def _add_what_was(
@@ -172,6 +195,8 @@ async def _add_what_was(
 ) -> None:
     if stamps := {_owned(one): one.stamp for one in new if one.stamp}:
         await queries.stamp_memories(conn, project, stamps)
+    if marks := {_owned(one): one.marks for one in new if one.marks != Marks()}:
+        await queries.insert_marks(conn, project, marks)
     if rows := [_row(one.memory, version) for one in new for version in one.versions]:
         await queries.insert_versions(conn, project, rows)
     vectors = [(_owned(one), vector) for one in new for vector in one.vectors]

@@ -19,6 +19,7 @@ NAME_LENGTH_MAX = 512
 SMALLINT_MAX = 2**15 - 1
 WINDOW = -1
 INTEGER_MAX = 2**31 - 1
+BIGINT_MAX = 2**63 - 1
 VECTORS_MAX = 1_000
 VERSIONS_MAX = 1_000
 SOURCES_MAX = 10_000
@@ -62,9 +63,22 @@ class Version(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     metadata: dict[str, Any]
 
 
+class FactRest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What else is kept of a fact than is shown. Not its statement's key, which no other service
+    could use."""
+
+    about: str
+    value: str | None = None
+    seen: Number = 1
+    kept_at: datetime | None = None
+
+
 class ExportedMemory(Memory, kw_only=True):
     """A memory as the API shows it, with what else is kept of it."""
 
+    fact: FactRest | None
+    read_version: int | None
+    """The version that was read for facts."""
     vectors: Sequence[Vector]
     versions: Sequence[Version]
 
@@ -113,6 +127,14 @@ class MemoryLine(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
     sources: Annotated[tuple[SourceLine, ...], Meta(max_length=SOURCES_MAX)] = ()
     metadata: dict[str, Any] = {}
     version: Number = 1
+    uses: Annotated[int, Meta(ge=0, le=BIGINT_MAX)] = 0
+    used_at: Time | None = None
+    subject: str | None = None
+    attribute: str | None = None
+    entities: tuple[str, ...] = ()
+    confidence_reason: str | None = None
+    fact: FactRest | None = None
+    read_version: Number | None = None
     vectors: Annotated[tuple[Vector, ...], Meta(max_length=VECTORS_MAX)] = ()
     versions: Annotated[tuple[Version, ...], Meta(max_length=VERSIONS_MAX)] = ()
 
@@ -133,6 +155,15 @@ class Stamp(msgspec.Struct, frozen=True, kw_only=True):
     superseded_by: MemoryId | None
 
 
+class Marks(msgspec.Struct, frozen=True, kw_only=True):
+    """What is noted of a memory beside it."""
+
+    uses: int = 0
+    used_at: datetime | None = None
+    kept_at: datetime | None = None
+    read_version: int | None = None
+
+
 class Model(NamedTuple):
     """The one that embeds here, and how long its vectors are."""
 
@@ -148,6 +179,21 @@ class FoundVector(msgspec.Struct, frozen=True):
     part: int
     made_of: UUID | None
     embedding: HalfVector
+
+
+class FoundFact(msgspec.Struct, frozen=True):
+    """As it is stored."""
+
+    memory_id: MemoryId
+    about: str
+    value: str | None
+    seen: int
+    kept_at: datetime | None
+
+
+class FoundReading(msgspec.Struct, frozen=True):
+    memory_id: MemoryId
+    version: int
 
 
 class StoredVector(NamedTuple):
@@ -167,6 +213,7 @@ class Incoming(msgspec.Struct, frozen=True, kw_only=True):
     named: bool
     timed: bool
     stamp: Stamp | None = None
+    marks: Marks = Marks()
     vectors: tuple[StoredVector, ...] = ()
     versions: tuple[Version, ...] = ()
 

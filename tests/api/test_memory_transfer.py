@@ -78,6 +78,7 @@ async def _derive(service: Service, user: str) -> None:
             """,
             user,
         )
+        await conn.execute(DERIVED, user)
         await conn.execute(
             """
             INSERT INTO memory_sources (project_id, memory_id, source_type, source_id)
@@ -89,6 +90,25 @@ async def _derive(service: Service, user: str) -> None:
             """,
             user,
         )
+
+
+DERIVED = """
+    WITH mine AS (
+        SELECT m.* FROM memories m JOIN users u USING (project_id, user_id)
+        WHERE u.external_id = $1
+    ), told AS (
+        INSERT INTO facts (project_id, memory_id, user_id, subject, about, attribute, value,
+                           entities, reason, seen, statement_key, kept_at)
+        SELECT project_id, memory_id, user_id, 'Ada', 'ada', 'home', 'Bonn', ARRAY['Ada', 'Bonn'],
+               'Said 2 times', 2, sha256(memory_id::text::bytea), now()
+        FROM mine WHERE kind = 'fact'
+    ), read AS (
+        INSERT INTO fact_readings (project_id, memory_id, user_id, version)
+        SELECT project_id, memory_id, user_id, version FROM mine WHERE kind = 'message'
+    )
+    INSERT INTO memory_uses (project_id, memory_id, user_id, uses, used_at)
+    SELECT project_id, memory_id, user_id, 3, now() FROM mine WHERE kind = 'fact'
+"""
 
 
 async def everything_embedded(service: Service) -> None:
@@ -107,7 +127,7 @@ async def test_what_is_moved_is_the_same_to_the_last_bit(
     rich: list[Json], there: Api, elsewhere: ProjectId, me: str, backstory: Service
 ) -> None:
     assert {vector["part"] for line in rich for vector in line["vectors"]} == {-1, 0}
-    assert any(line["versions"] for line in rich)
+    assert any(line["versions"] and line["uses"] and line["fact"] for line in rich)
     report = await imported(there, rich)
     assert counts(report) == (len(rich), 0, 0, 0), report
     assert report["vectors"] == sum(len(line["vectors"]) for line in rich)

@@ -25,10 +25,13 @@ from tests.bench.world import World, open_world  # noqa: E402
 
 BENCHES = (
     *("added_time", "streaming", "slow_streams", "exact_hit"),
-    *("remember", "recall", "storage", "evidence", "million", "tune"),
+    *("remember", "recall", "storage", "evidence", "ingest", "million", "tune"),
 )
 ON_REQUEST = ("evidence", "million", "tune")
 """They need a data set; `million` takes half an hour, `tune` changes nothing by itself."""
+
+BY_NAME = ("ingest",)
+"""What takes minutes and leaves much behind."""
 
 Bench = Callable[[World, Options, Progress], Coroutine[Any, Any, Findings]]
 
@@ -93,7 +96,7 @@ def _read_arguments() -> tuple[list[str], Options, Path | None]:
     if unknown := set(arguments.names) - set(BENCHES):
         parser.error(f"there is no bench {', '.join(sorted(unknown))}")
     data = [file for path in arguments.data for file in _data_files(path)]
-    wanted = {*BENCHES} - {*ON_REQUEST} | ({"evidence"} if data else set())
+    wanted = {*BENCHES} - {*ON_REQUEST, *BY_NAME} | ({"evidence"} if data else set())
     names = arguments.names or [name for name in BENCHES if name in wanted]
     if not data and (without := [name for name in ON_REQUEST if name in names]):
         parser.error(f"{without[0]} needs --data PATH")

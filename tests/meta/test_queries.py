@@ -31,6 +31,7 @@ WITHOUT_PROJECT = {
     "read_terms": "texts are stemmed, and no row is read",
     "find_model": "models are the same for all projects",
     "insert_model": "models are the same for all projects",
+    "refresh_statistics": "a reviewed function takes the statistics of whole tables",
     "renew_worker": "workers serve all projects",
     "delete_worker": "workers serve all projects",
     "delete_dead_workers": "workers serve all projects",

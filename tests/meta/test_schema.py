@@ -14,6 +14,7 @@ OF_NO_TENANT = ["schema_migrations", "embedding_models", "workers"]
 SECURITY_DEFINERS = {
     *("claim_outbox", "outbox_backlog", "drop_expired", "drop_expired_files"),
     *("claim_abandoned_responses", "expired_memories", "memory_retentions", "users_to_sweep"),
+    "refresh_memory_statistics",
 }
 """Functions that see every tenant's rows, each reviewed."""
 
