@@ -5,7 +5,7 @@ from collections import Counter
 import msgspec
 import pytest
 
-from tests.support.api import Api, Json
+from tests.support.api import MODEL, Api, Json
 from tests.support.engine import FakeEngine
 from tests.support.eventually import eventually
 from tests.support.facts import NOON, Talk, fact, new_talk
@@ -156,7 +156,17 @@ async def test_off_is_the_default_and_what_was_said_can_be_read_later(
     assert heard(talk.engine, word) == []
     refused = await talk.api.send("POST", "/v1/memories/extract")
     assert (refused.status, refused.error["code"]) == (409, "facts_off")
-    talk = await new_talk(backstory, api, shared_engine, facts="off")
+    await talk.set(facts="engine", facts_model=MODEL)
+
+    async def given() -> Json | None:
+        reply = await talk.api.send("POST", "/v1/memories/extract")
+        return reply.body if reply.status == 202 else None
+
+    first = await eventually(given)
+    assert first == {"object": "memory.extraction", "messages": 1, "more": False}
+    await talk.read()
+    assert await talk.texts() == [PORTO["text"]]
+    assert (await given() or {})["messages"] == 0
 
 
 async def test_the_same_said_again_strengthens(talk: Talk) -> None:

@@ -138,6 +138,7 @@ class FakeEngine:
         try:
             received = await self._receive(request)
             _check_responses_body(received.body)
+            self._check_schema(received.body)
             self._check_head(received.body)
             self._check_window(received.body)
         except Refusal as refusal:
@@ -159,6 +160,11 @@ class FakeEngine:
                 return self.facts.judged(last_user_text(body["input"]))
         return self._script_of(body["input"])
 
+    def _said_in_chat(self, messages: list[Json]) -> tuple[Script, str]:
+        if messages and messages[0].get("content") == EXTRACTING:
+            return self.facts.extracted(last_user_text(messages))
+        return self._script_of(messages)
+
     async def _delete(self, request: web.Request) -> web.Response:
         if self.outage:
             return _scripted_status(self.outage, None)
@@ -176,7 +182,7 @@ class FakeEngine:
             received = await self._receive(request)
         except Refusal as refusal:
             return _refused(refusal)
-        script, text = self._script_of(received.body["messages"])
+        script, text = self._said_in_chat(received.body["messages"])
         chunks = chat_chunks(received.body, script, text)
         return await self._answer(request, received, script, chunks)
 
@@ -230,6 +236,10 @@ class FakeEngine:
                 param="input",
                 code=TOO_LONG,
             )
+
+    def _check_schema(self, body: Json) -> None:
+        if self.facts.refuses_schemas and body.get("text"):
+            raise Refusal(400, "Unsupported parameter: 'text.format'.", param="text.format")
 
     def _check_head(self, body: Json) -> None:
         previous = body.get("previous_response_id")

@@ -18,6 +18,7 @@ READINGS = """
     WHERE project_id = $1 AND topic IN ('remember_turn', 'extract_facts') AND failed_at IS NULL
 """
 SCOPES = ("engine", "memory:read", "memory:write", "usage:read", "admin")
+READ_SECONDS_MAX = 60.0
 NOON = datetime(2023, 5, 8, 12, tzinfo=UTC)
 
 
@@ -72,7 +73,7 @@ class Talk:
             assert (await self.jobs())["failed"] == []
             return await count(self.service, READINGS, self.project) == 0
 
-        await eventually(none)
+        await eventually(none, seconds=READ_SECONDS_MAX)
 
     async def jobs(self) -> Json:
         found: Json = (await self.api.get("/v1/jobs")).body
@@ -104,13 +105,10 @@ class Talk:
         found: Json = reply.body
         return found
 
-    def calls(self, purpose: str) -> list[Json]:
-        """What the engine was asked of this user's messages, by the schema's name."""
-        return [
-            call.body
-            for call in self.engine.received
-            if call.body.get("text", {}).get("format", {}).get("name") == purpose
-        ]
+    def contradict(self, first: str, second: str) -> None:
+        """The engine says so, whichever was said first."""
+        self.engine.facts.verdicts[first, second] = "contradicts"
+        self.engine.facts.verdicts[second, first] = "contradicts"
 
 
 async def new_talk(service: Service, api: Api, engine: FakeEngine, facts: str = "engine") -> Talk:
