@@ -10,7 +10,7 @@ ORDER BY occurred_at, memory_id;
 
 -- name: read_terms
 -- The terms of texts, as the search by words has them.
-SELECT ARRAY(SELECT lexeme FROM unnest(memory_terms(given.language, NULL, given.content)))
+SELECT ARRAY(SELECT term FROM memory_terms(given.language, NULL, given.content))
 FROM unnest(:texts::text[], :languages::text[])
     WITH ORDINALITY AS given (content, language, place)
 ORDER BY given.place;

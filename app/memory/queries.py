@@ -22,6 +22,7 @@ from app.memory.types import (
     Retention,
     RunOut,
     SourceType,
+    SpokenLanguage,
     Standing,
     StandingMemory,
     StoredMemory,
@@ -90,6 +91,7 @@ _list_superseded = _sql.statement("list_superseded")
 _restore_superseded = _sql.rows("restore_superseded", ToEmbed)
 _delete_memories = _sql.rows("delete_memories", Gone)
 _delete_scope = _sql.statement("delete_scope")
+_list_languages = _sql.rows("list_languages", SpokenLanguage)
 
 _keep_restored = _sql.statement("keep_restored")
 _mark_for_reading = _sql.rows("mark_for_reading", Unread)
@@ -137,6 +139,14 @@ async def insert_facts(conn: Connection, project: ProjectId, memories: Sequence[
 
 async def lock_scopes(conn: Connection, project: ProjectId, users: Sequence[UserId]) -> None:
     await _lock_scopes.run(conn, project=project, users=users)
+
+
+async def usual_languages(
+    conn: Connection, project: ProjectId, users: Sequence[UserId]
+) -> dict[UserId, str]:
+    """In which language each user has most memories."""
+    spoken = await _list_languages.all(conn, project=project, users=users)
+    return {found.user_id: found.language for found in reversed(spoken)}
 
 
 async def lock_scopes_of(conn: Connection, project: ProjectId, ids: Sequence[MemoryId]) -> None:

@@ -5,7 +5,7 @@ WITH given AS MATERIALIZED (
     SELECT
         memory_id, user_id, kind, content, language, speaker, conversation_id, episode,
         external_id, occurred_at, valid_from, valid_to, expires_at, confidence, trust, metadata,
-        standing, said, memory_terms(language, speaker, content) AS terms
+        standing, said
     FROM unnest(
         :memory_ids::uuid[], :user_ids::uuid[], :kinds::text[], :contents::text[],
         :languages::text[], :speakers::text[], :conversation_ids::uuid[], :episodes::text[],
@@ -17,8 +17,13 @@ WITH given AS MATERIALIZED (
         memory_id, user_id, kind, content, language, speaker, conversation_id, episode,
         external_id, occurred_at, valid_from, valid_to, expires_at, confidence, trust, metadata,
         standing, said)
+), terms AS MATERIALIZED (
+    SELECT memory_id, term, frequency, t.words
+    FROM given CROSS JOIN LATERAL memory_terms(language, speaker, content) t
 ), measured AS MATERIALIZED (
-    SELECT memory_id, user_id, terms, words_in(terms) AS words FROM given
+    SELECT memory_id, ceil(coalesce(sum(words), 0))::integer AS words
+    FROM given LEFT JOIN terms USING (memory_id)
+    GROUP BY memory_id
 ), stored AS (
     INSERT INTO memories (
         project_id, memory_id, user_id, kind, content, language, words, speaker,
@@ -28,23 +33,32 @@ WITH given AS MATERIALIZED (
         :project, memory_id, user_id, kind, content, language, words, speaker,
         conversation_id, episode, external_id, occurred_at, valid_from, valid_to, expires_at,
         confidence, trust, metadata, standing, said
-    FROM given JOIN measured USING (memory_id, user_id)
+    FROM given JOIN measured USING (memory_id)
     ORDER BY user_id, external_id, memory_id
     ON CONFLICT DO NOTHING
-    RETURNING memory_id
+    RETURNING memory_id, user_id, language, words
 ), posted AS (
     INSERT INTO memory_postings (project_id, user_id, term, memory_id, frequency, words)
-    SELECT :project, user_id, lexeme, memory_id, cardinality(positions), words
-    FROM stored JOIN measured USING (memory_id) CROSS JOIN LATERAL unnest(terms)
+    SELECT :project, s.user_id, t.term, s.memory_id, least(t.frequency, 32767), s.words
+    FROM stored s JOIN terms t USING (memory_id)
 ), counted AS (
     INSERT INTO memory_scopes (project_id, user_id, memories, words)
     SELECT :project, user_id, count(*), sum(words)
-    FROM stored JOIN measured USING (memory_id)
+    FROM stored
     GROUP BY user_id
     ORDER BY user_id
     ON CONFLICT (project_id, user_id) DO UPDATE SET
         memories = memory_scopes.memories + excluded.memories,
         words = memory_scopes.words + excluded.words
+    RETURNING user_id
+), spoken AS (
+    INSERT INTO memory_languages (project_id, user_id, language, memories)
+    SELECT :project, user_id, language, count(*)
+    FROM counted JOIN stored USING (user_id)
+    GROUP BY user_id, language
+    ORDER BY user_id, language
+    ON CONFLICT (project_id, user_id, language) DO UPDATE SET
+        memories = memory_languages.memories + excluded.memories
 ), sourced AS (
     INSERT INTO memory_sources (project_id, memory_id, source_type, source_id)
     SELECT DISTINCT :project::uuid, memory_id, source_type, source_id
@@ -74,6 +88,13 @@ FROM unnest(
 INSERT INTO memory_scopes (project_id, user_id, memories, words)
 SELECT :project, user_id, 0, 0 FROM unnest(:users::uuid[]) AS given (user_id) ORDER BY user_id
 ON CONFLICT (project_id, user_id) DO UPDATE SET memories = memory_scopes.memories;
+
+-- name: list_languages
+-- The languages of users' memories, in which they have most first.
+SELECT user_id, language
+FROM memory_languages
+WHERE project_id = :project AND user_id = ANY(:users) AND memories > 0
+ORDER BY memories DESC, language;
 
 -- name: lock_scopes_of
 -- The same for the owners of these memories.
@@ -170,7 +191,8 @@ LIMIT :most;
 -- superseded, unless that is to stay.
 UPDATE memories m SET
     kind = g.kind, content = g.content, language = g.language,
-    words = words_in(memory_terms(g.language, g.speaker, g.content)),
+    words = (SELECT ceil(coalesce(sum(t.words), 0))
+             FROM memory_terms(g.language, g.speaker, g.content) t),
     speaker = g.speaker, conversation_id = g.conversation_id, episode = g.episode,
     occurred_at = g.occurred_at, valid_from = g.valid_from, valid_to = g.valid_to,
     expires_at = g.expires_at, confidence = g.confidence, trust = g.trust, metadata = g.metadata,
@@ -190,7 +212,7 @@ WHERE m.project_id = :project AND m.memory_id = g.memory_id;
 -- name: index_memories!
 -- Postings and counts of memories that have none.
 WITH measured AS MATERIALIZED (
-    SELECT memory_id, user_id, words, memory_terms(language, speaker, content) AS terms
+    SELECT memory_id, user_id, words, language, speaker, content
     FROM memories
     WHERE project_id = :project AND memory_id = ANY(:memory_ids)
 ), counted AS (
@@ -202,31 +224,50 @@ WITH measured AS MATERIALIZED (
     ON CONFLICT (project_id, user_id) DO UPDATE SET
         memories = memory_scopes.memories + excluded.memories,
         words = memory_scopes.words + excluded.words
+    RETURNING user_id
+), spoken AS (
+    INSERT INTO memory_languages (project_id, user_id, language, memories)
+    SELECT :project, user_id, language, count(*)
+    FROM counted JOIN measured USING (user_id)
+    GROUP BY user_id, language
+    ORDER BY user_id, language
+    ON CONFLICT (project_id, user_id, language) DO UPDATE SET
+        memories = memory_languages.memories + excluded.memories
 )
 INSERT INTO memory_postings (project_id, user_id, term, memory_id, frequency, words)
-SELECT :project, user_id, lexeme, memory_id, cardinality(positions), words
-FROM measured CROSS JOIN LATERAL unnest(terms);
+SELECT :project, m.user_id, t.term, m.memory_id, least(t.frequency, 32767), m.words
+FROM measured m CROSS JOIN LATERAL memory_terms(m.language, m.speaker, m.content) t;
 
 -- name: unindex_memories^
 -- Takes postings, counts and vectors away; gives how many, and the memories whose terms were not
 -- all found (another version of Postgres may stem otherwise than the one that wrote them).
 WITH measured AS MATERIALIZED (
-    SELECT memory_id, user_id, words, memory_terms(language, speaker, content) AS terms
+    SELECT memory_id, user_id, words, language, speaker, content
     FROM memories
     WHERE project_id = :project AND memory_id = ANY(:memory_ids)
     ORDER BY memory_id
     FOR UPDATE
+), terms AS MATERIALIZED (
+    SELECT m.user_id, m.memory_id, t.term, t.words
+    FROM measured m CROSS JOIN LATERAL memory_terms(m.language, m.speaker, m.content) t
 ), unposted AS (
     DELETE FROM memory_postings p
-    USING measured m CROSS JOIN LATERAL unnest(m.terms) t
-    WHERE p.project_id = :project AND p.user_id = m.user_id AND p.term = t.lexeme
-      AND p.memory_id = m.memory_id
-    RETURNING p.memory_id, p.frequency
+    USING terms t
+    WHERE p.project_id = :project AND p.user_id = t.user_id AND p.term = t.term
+      AND p.memory_id = t.memory_id
+    RETURNING p.memory_id, t.words
 ), counted AS (
     UPDATE memory_scopes s SET memories = s.memories - m.memories, words = s.words - m.words
     FROM (SELECT user_id, count(*) AS memories, sum(words) AS words
           FROM measured GROUP BY user_id) m
     WHERE s.project_id = :project AND s.user_id = m.user_id
+    RETURNING s.user_id
+), spoken AS (
+    UPDATE memory_languages l SET memories = l.memories - m.memories
+    FROM (SELECT user_id, language, count(*) AS memories
+          FROM measured GROUP BY user_id, language) m
+    WHERE l.project_id = :project AND l.user_id = m.user_id AND l.language = m.language
+      AND l.user_id = ANY(ARRAY(SELECT user_id FROM counted))
 ), unvectored AS (
     DELETE FROM memory_vectors v USING measured m
     WHERE v.project_id = :project AND v.memory_id = m.memory_id
@@ -238,7 +279,7 @@ SELECT
     ARRAY(
         SELECT m.memory_id
         FROM measured m
-        LEFT JOIN (SELECT memory_id, sum(frequency) AS words FROM unposted GROUP BY memory_id) u
+        LEFT JOIN (SELECT memory_id, ceil(sum(words)) AS words FROM unposted GROUP BY memory_id) u
             USING (memory_id)
         WHERE m.words <> coalesce(u.words, 0)) AS stray;
 
@@ -551,6 +592,10 @@ FROM gone;
 
 -- name: delete_scope!
 -- The counts of a user without memories.
+WITH spoken AS (
+    DELETE FROM memory_languages
+    WHERE project_id = :project AND user_id = :user_id AND memories <= 0
+)
 DELETE FROM memory_scopes WHERE project_id = :project AND user_id = :user_id AND memories <= 0;
 
 -- name: count_uses!

@@ -8,6 +8,7 @@ from app.memory import queries
 from app.memory.clean import without_nul
 from app.memory.enqueue import enqueue_embedding, to_embed
 from app.memory.forget import forget_derived
+from app.memory.spoken import with_languages
 from app.memory.standing import with_standing
 from app.memory.types import FOUND, NewMemory, StoredMemory, Why
 from app.memory.unindex import unindex
@@ -62,6 +63,7 @@ async def _insert(
 ) -> tuple[list[NewMemory], dict[MemoryId, NewMemory]]:
     """All as they are stored, and those that are new."""
     clean = [with_standing(without_nul(memory)) for memory in memories]
+    clean = await with_languages(conn, project, clean)
     if users := {memory.user_id for memory in clean if memory.external_id is not None}:
         await queries.lock_scopes(conn, project, sorted(users))
     new = await queries.insert_memories(conn, project, clean)
@@ -105,7 +107,8 @@ async def replace(
     the old ones goes, and is derived again."""
     if not pairs:
         return
-    replaced = {stored.memory_id: with_standing(memory) for stored, memory in pairs}
+    told = await with_languages(conn, project, [with_standing(memory) for _, memory in pairs])
+    replaced = {stored.memory_id: memory for (stored, _), memory in zip(pairs, told, strict=True)}
     if read := [stored.memory_id for stored, memory in pairs if _reads_otherwise(memory, stored)]:
         await forget_derived(conn, project, read)
     await keep_versions(conn, project, list(replaced), why)

@@ -22,7 +22,7 @@ UNREAD_SPEAKERS = ("assistant", "system", "developer", "tool")
 """Whose words become no facts: only what users and documents say does."""
 
 LANGUAGE = "english"
-"""The text search configuration of postings and queries."""
+"""The text search configuration of a text whose language nothing tells."""
 
 
 LOWEST_ID = MemoryId(UUID(int=0))
@@ -58,7 +58,8 @@ class NewMemory(msgspec.Struct, frozen=True, kw_only=True):
     occurred_at: datetime
     trust: Trust
     memory_id: MemoryId = msgspec.field(default_factory=lambda: MemoryId(new_id()))
-    language: str = LANGUAGE
+    language: str | None = None
+    """The text search configuration of its postings: told when it is remembered."""
     speaker: str | None = None
     conversation_id: ConversationId | None = None
     episode: str | None = None
@@ -377,3 +378,10 @@ class MemoryFilter(msgspec.Struct, frozen=True, kw_only=True):
     """Only those that run out before then, or are `outdated`."""
     outdated: MemoryId = LOWEST_ID
     """What is below this id is kept no longer than until then."""
+
+
+class SpokenLanguage(msgspec.Struct, frozen=True):
+    """A text search configuration that a user has memories in."""
+
+    user_id: UserId
+    language: str

@@ -6,16 +6,15 @@ import msgspec
 
 from app.db.sql import Connection
 from app.ids import MemoryId
+from app.memory.language import configuration_of
 from app.recall import queries, rank
 from app.recall.features import FEEDBACK_FROM, first_guess
 from app.recall.framing import without_frame
 from app.recall.nearest import nearest
 from app.recall.pool import OFFSETS, Pool
 from app.recall.rank import Terms
+from app.recall.terms import BOUNDS, ends_of
 from app.recall.types import Asked, Reach, Scored, Vector, VectorsState
-
-QUERY_TERMS_MAX = 256
-"""Terms looked at in a query, from its beginning; of these `rank.TERMS_MAX` are searched for."""
 
 CANDIDATES_MIN = 100
 """Of each arm."""
@@ -44,14 +43,9 @@ class QueryVectors(msgspec.Struct, frozen=True):
 
 async def rank_by_words(conn: Connection, reach: Reach, asked: Asked) -> ByWords:
     size = await queries.measure_scope(conn, reach)
-    counts = await queries.count_terms(
-        conn,
-        reach,
-        without_frame(asked.query),
-        asked.language,
-        most=QUERY_TERMS_MAX,
-        memories_max=rank.POSTINGS_MAX,
-    )
+    language = configuration_of(asked.query)
+    query = ends_of(without_frame(asked.query))
+    counts = await queries.count_terms(conn, reach, query, language, BOUNDS)
     terms = rank.weigh_terms(counts, size)
     if not terms.terms:
         return ByWords(terms, [], size.memories)

@@ -80,7 +80,8 @@ class Pool:
         self.asks = np.array([row.asks for row in described], dtype=np.bool_)
         self.tells_time = np.array([row.tells_time for row in described], dtype=np.bool_)
         self.stretches = _codes(described)
-        self.frequencies = np.zeros((len(terms.terms), size))
+        # Of words, in whatever form: a memory has one, as a rule.
+        self.frequencies = np.zeros((len(terms.weights), size))
         self.first, self.own, self.window, self.whole = np.full((4, size), np.nan)
         self.feedback = np.full(size, np.nan)
         self.beside = np.full((len(OFFSETS), size), NOBODY, dtype=np.intp)
@@ -106,7 +107,7 @@ class Pool:
     def put_frequencies(self, occurrences: Sequence[Occurrence]) -> None:
         for found in occurrences:
             rows = [self.at[memory_id] for memory_id in found.memory_ids]
-            self.frequencies[found.term, rows] = found.frequencies
+            self.frequencies[self.terms.word_of[found.term], rows] += found.frequencies
 
     def put_beside(self, pairs: Sequence[Beside]) -> None:
         """Both ways: what stands after a candidate has the candidate before it."""

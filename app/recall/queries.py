@@ -9,7 +9,15 @@ from app.db.sql import Connection, load
 from app.ids import MemoryId, ProjectId, UserId
 from app.recall.pool import Beside, Described, Nearness, Occurrence
 from app.recall.rank import K1, B, Terms
-from app.recall.types import Reach, ScopeSize, Scored, TermCount, Vector, VectorScored
+from app.recall.types import (
+    Reach,
+    ScopeSize,
+    Scored,
+    TermBounds,
+    TermCount,
+    Vector,
+    VectorScored,
+)
 
 _sql = load(__file__)
 _list_scopes = _sql.statement("list_scopes")
@@ -38,7 +46,7 @@ async def measure_scope(conn: Connection, reach: Reach) -> ScopeSize:
 
 
 async def count_terms(
-    conn: Connection, reach: Reach, query: str, language: str, *, most: int, memories_max: int
+    conn: Connection, reach: Reach, query: str, language: str | None, bounds: TermBounds
 ) -> list[TermCount]:
     return await _count_terms.all(
         conn,
@@ -46,8 +54,7 @@ async def count_terms(
         users=reach.users,
         query=query,
         language=language,
-        most=most,
-        memories_max=memories_max,
+        **msgspec.structs.asdict(bounds),
     )
 
 
@@ -132,7 +139,7 @@ def _within(reach: Reach) -> dict[str, Any]:
 def _bm25(terms: Terms) -> dict[str, Any]:
     return {
         "terms": terms.terms,
-        "weights": terms.weights,
+        "weights": terms.weights_of_terms,
         "words_mean": terms.words_mean,
         "k1": K1,
         "b": B,

@@ -11,18 +11,56 @@ FROM memory_scopes
 WHERE project_id = :project AND user_id = ANY(:users);
 
 -- name: count_terms
--- The terms of a query and how many memories have each, counted up to a bound, rarest first.
-SELECT asked.term, found.memories
-FROM (SELECT lexeme AS term
-      FROM unnest(memory_terms(:language, NULL, :query))
-      ORDER BY positions[1]
-      LIMIT :most) AS asked
-CROSS JOIN LATERAL (
-    SELECT count(*) AS memories
-    FROM (SELECT FROM memory_postings p
-          WHERE p.project_id = :project AND p.user_id = ANY(:users) AND p.term = asked.term
-          LIMIT :memories_max) AS counted) AS found
-ORDER BY found.memories, asked.term;
+-- The terms of a query in the languages of those who are asked, and how many memories have each:
+-- those that none has, and the rarest of the others. Of too many terms the longest are looked at;
+-- what makes them fewer is a count up to a small bound. A language that the query is in says which
+-- of its words are stop words.
+WITH spoken AS MATERIALIZED (
+    SELECT language
+    FROM memory_languages
+    WHERE project_id = :project AND user_id = ANY(:users) AND memories > 0
+    GROUP BY language
+    ORDER BY sum(memories) DESC, language
+    LIMIT :languages_max
+), said AS MATERIALIZED (
+    SELECT DISTINCT t.term, place
+    FROM spoken
+    CROSS JOIN LATERAL query_terms(spoken.language, :query) t
+    CROSS JOIN LATERAL unnest(t.places) AS place
+), content AS MATERIALIZED (
+    SELECT DISTINCT place
+    FROM query_terms(coalesce(:language, 'simple'), :query) t
+    CROSS JOIN LATERAL unnest(t.places) AS place
+), asked AS MATERIALIZED (
+    SELECT term, array_agg(place ORDER BY place) AS places
+    FROM said
+    WHERE place IN (SELECT place FROM content)
+    GROUP BY term
+    ORDER BY length(term) DESC, term
+    LIMIT :looked_at_max
+), probed AS MATERIALIZED (
+    SELECT asked.term, asked.places, found.memories,
+           row_number() OVER (
+               ORDER BY found.memories = 0, found.memories, length(asked.term) DESC, asked.term)
+               AS rarity
+    FROM asked
+    CROSS JOIN LATERAL (
+        SELECT count(*) AS memories
+        FROM (SELECT FROM memory_postings p
+              WHERE p.project_id = :project AND p.user_id = ANY(:users) AND p.term = asked.term
+              LIMIT :probed_max) AS counted) AS found
+)
+SELECT
+    term,
+    CASE WHEN memories < :probed_max THEN memories ELSE (
+        SELECT count(*)
+        FROM (SELECT FROM memory_postings p
+              WHERE p.project_id = :project AND p.user_id = ANY(:users) AND p.term = probed.term
+              LIMIT :memories_max) AS counted) END AS memories,
+    places
+FROM probed
+WHERE memories = 0 OR rarity <= :most
+ORDER BY memories, term;
 
 -- name: rank_by_words
 -- BM25, best first, read from the index of postings alone. A weight is idf * (k1 + 1).

@@ -8,49 +8,52 @@ from collections.abc import Sequence
 
 import msgspec
 
+from app.recall.terms import Word, rarest, words_of
 from app.recall.types import ScopeSize, TermCount
 
 K1 = 1.2
 B = 0.6
 
-TERMS_MAX = 32
-POSTINGS_MAX = 200_000
-"""Postings read for a query: the commonest terms of a long one are left out."""
-
 
 class Terms(msgspec.Struct, frozen=True):
-    """The terms of a query that are searched for.
+    """The terms of a query that are searched for, and the words of which they are forms.
 
-    A weight is idf * (k1 + 1), what a term can add at most; `ideal` is the sum of them.
+    A word weighs idf * (k1 + 1), what it can add at most; `ideal` is the sum of them.
     """
 
     terms: list[str]
+    word_of: list[int]
+    """Of each term its place in `weights`."""
     weights: list[float]
     ideal: float
     words_mean: float
     known: float
-    """The share of the query's terms, weighed by rarity, that any memory has."""
+    """The share of the query's words, weighed by rarity, that any memory has."""
+
+    @property
+    def weights_of_terms(self) -> list[float]:
+        return [self.weights[word] for word in self.word_of]
 
 
 def weigh_terms(counts: Sequence[TermCount], size: ScopeSize) -> Terms:
-    """From counts in order of rarity: the rarest, as many as may be read."""
-    chosen: list[TermCount] = []
-    postings = 0
-    used = [count for count in counts if count.memories]
-    for count in used[:TERMS_MAX]:
-        postings += count.memories
-        if chosen and postings > POSTINGS_MAX:
-            break
-        chosen.append(count)
-    weights = [idf(size.memories, count.memories) * (K1 + 1) for count in chosen]
-    terms = [count.term for count in chosen]
-    known = _known_share(used, len(counts) - len(used), size)
-    return Terms(terms, weights, sum(weights), max(size.words_mean, 1.0), known)
+    """The rarest words, as many as may be searched for, in all forms that memories have."""
+    words = words_of(counts)
+    chosen = rarest(words)
+    weights = [idf(size.memories, word.memories) * (K1 + 1) for word in chosen]
+    return Terms(
+        terms=[form for word in chosen for form in word.forms],
+        word_of=[place for place, word in enumerate(chosen) for _ in word.forms],
+        weights=weights,
+        ideal=sum(weights),
+        words_mean=max(size.words_mean, 1.0),
+        known=_known_share(words, size),
+    )
 
 
-def _known_share(used: Sequence[TermCount], unknown: int, size: ScopeSize) -> float:
-    known = sum(idf(size.memories, count.memories) for count in used)
-    return known / (known + unknown * idf(size.memories, 0)) if used else 0.0
+def _known_share(words: Sequence[Word], size: ScopeSize) -> float:
+    idfs = [idf(size.memories, word.memories) for word in words]
+    known = sum(told for told, word in zip(idfs, words, strict=True) if word.memories)
+    return known / sum(idfs) if known else 0.0
 
 
 def idf(memories: int, having: int) -> float:

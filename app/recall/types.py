@@ -1,5 +1,6 @@
 """What is asked of memory, and what is found."""
 
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Any, Literal
 
@@ -8,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from app.ids import ConversationId, MemoryId, ProjectId, UserId
-from app.memory.types import LANGUAGE, Kind, Memory
+from app.memory.types import Kind, Memory
 
 Vector = NDArray[np.float32]
 
@@ -45,8 +46,22 @@ class ScopeSize(msgspec.Struct, frozen=True):
 
 
 class TermCount(msgspec.Struct, frozen=True):
+    """How many memories have a term; terms that share a place are forms of one word."""
+
     term: str
     memories: int
+    places: Sequence[int] = ()
+
+
+class TermBounds(msgspec.Struct, frozen=True, kw_only=True):
+    """How far the terms of a query are looked at, before and after the rarest are known."""
+
+    languages_max: int
+    looked_at_max: int
+    probed_max: int
+    """A term of fewer memories is counted with that."""
+    most: int
+    memories_max: int
 
 
 class Scored(msgspec.Struct, frozen=True):
@@ -72,7 +87,6 @@ class Asked(msgspec.Struct, frozen=True, kw_only=True):
     min_score: float = 0.0
     fits_min: float = 0.0
     """Nothing is recalled where it is less probable that anything fits."""
-    language: str = LANGUAGE
 
 
 class ArmSignal(msgspec.Struct, kw_only=True):

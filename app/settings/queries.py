@@ -1,13 +1,15 @@
 """Typed access to queries.sql."""
 
+from collections.abc import Sequence
 from typing import Any
 
 from app.db.sql import Connection, load
 from app.ids import PROJECT_ITSELF, ProjectId, UserId
-from app.settings.types import StoredSetting
+from app.settings.types import StoredSetting, StoredValue
 
 _sql = load(__file__)
 _list_overlaid = _sql.rows("list_overlaid", StoredSetting)
+_list_values = _sql.rows("list_values", StoredValue)
 _put_setting = _sql.statement("put_setting")
 
 
@@ -17,6 +19,13 @@ async def list_overlaid(
     """The nil UUID of the project sorts before every user."""
     user_ids = [PROJECT_ITSELF, user] if user else [PROJECT_ITSELF]
     return await _list_overlaid.all(conn, project=project, user_ids=user_ids, key=key)
+
+
+async def list_values(
+    conn: Connection, project: ProjectId, users: Sequence[UserId], key: str, field: str
+) -> list[StoredValue]:
+    user_ids = [PROJECT_ITSELF, *users]
+    return await _list_values.all(conn, project=project, user_ids=user_ids, key=key, field=field)
 
 
 async def put_setting(

@@ -5,6 +5,14 @@ FROM settings
 WHERE project_id = :project AND user_id = ANY(:user_ids) AND key = :key
 ORDER BY user_id;
 
+-- name: list_values
+-- One field of a document, of the project and of users who have it.
+SELECT user_id, value ->> :field AS value
+FROM settings
+WHERE project_id = :project AND user_id = ANY(:user_ids) AND key = :key
+  AND value ->> :field IS NOT NULL
+ORDER BY user_id;
+
 -- name: put_setting!
 -- Keeps a document, one version further.
 INSERT INTO settings (project_id, user_id, key, value)

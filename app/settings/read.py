@@ -1,5 +1,6 @@
 """The one typed reader of Backstory's own settings, remembered for a few seconds."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import msgspec
@@ -33,6 +34,16 @@ class SettingsReader:
         settings = msgspec.convert(merged, GatewaySettings)
         self._known[project, user] = settings
         return settings
+
+
+async def own_values(
+    conn: Connection, project: ProjectId, users: Sequence[UserId], field: str
+) -> dict[UserId, str]:
+    """A setting that is a text, of those of the users for whom it is set."""
+    found = await queries.list_values(conn, project, users, OWN_KEY, field)
+    values = {setting.user_id: setting.value for setting in found}
+    common = values.get(PROJECT_ITSELF)
+    return {user: value for user in users if (value := values.get(user, common)) is not None}
 
 
 async def write_own(

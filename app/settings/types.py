@@ -5,6 +5,8 @@ from typing import Annotated, Any, Literal
 import msgspec
 from msgspec import Meta
 
+from app.ids import UserId
+
 OWN_KEY = "backstory"
 
 
@@ -26,6 +28,13 @@ class GatewaySettings(msgspec.Struct, frozen=True, kw_only=True):
     """Contexts that are continued and have more tokens are compacted."""
     memory_retention_days: Annotated[int, Meta(ge=1, le=36_500)] | None = None
     """Memories are dropped so long after they were remembered; None keeps them for ever."""
+    memory_language: Annotated[str, Meta(pattern="^[a-z]{2,3}$")] | None = None
+    """What memories are written in (ISO 639-1); by default each text tells it."""
+
+
+class StoredValue(msgspec.Struct, frozen=True):
+    user_id: UserId
+    value: str
 
 
 class StoredSetting(msgspec.Struct, frozen=True):

@@ -10,7 +10,7 @@ from app.db.migrate import migrate
 from tests.support.postgres_fixtures import DatabaseUrls
 
 QUERIES = (Path(__file__).parents[2] / "app/erasure/queries.sql").read_text()
-BY_MEMORY = {"memories", "memory_scopes", "memory_postings"}
+BY_MEMORY = {"memories", "memory_scopes", "memory_languages", "memory_postings"}
 """What app/memory/forget.py takes away."""
 
 OF_USERS = """

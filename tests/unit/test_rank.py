@@ -4,7 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from app.recall import rank
-from app.recall.rank import TERMS_MAX
+from app.recall.terms import POSTINGS_MAX, TERMS_MAX
 from app.recall.types import ScopeSize, TermCount
 
 SIZE = ScopeSize(1_000, 12.0)
@@ -25,6 +25,6 @@ def test_a_long_query_is_cut_to_its_rarest_terms() -> None:
 
 
 def test_terms_that_would_read_too_much_are_left_out_but_the_rarest_stays() -> None:
-    most = rank.POSTINGS_MAX
+    most = POSTINGS_MAX
     assert terms(5, most - 5, 1 + most).terms == ["t5", f"t{most - 5}"]
     assert terms(2 * most).terms == [f"t{2 * most}"]
