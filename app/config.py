@@ -124,6 +124,8 @@ class Config(msgspec.Struct, frozen=True, kw_only=True):
     # Profiles and summaries
     profile_entries_max: Positive = 20
     profile_current_days: Positive = 90
+    summary_tokens: Positive = 500
+    summarize_timeout_seconds: Seconds = 120.0
 
     # Facts
     facts_wait_seconds: Seconds = 10.0

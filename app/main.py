@@ -59,6 +59,8 @@ from app.responses.running import Running
 from app.search import routes as search_routes
 from app.settings.read import SettingsReader
 from app.summaries import routes as summaries_routes
+from app.summaries.enqueue import Automatic
+from app.summaries.jobs import ATTEMPTS_MAX, SPARE_SECONDS, summary_handler
 from app.summaries.parts import SummaryParts
 from app.transfer import routes as transfer_routes
 from app.usage import routes as usage_routes
@@ -186,6 +188,8 @@ async def _lifespan(app: Litestar, config: Config) -> AsyncIterator[None]:
         )
         readings = Readings(config, parts.settings)
         _serve_jobs(parts, readings)
+        summaries = _summary_parts(parts)
+        _serve_summaries(summaries)
         app.state.update(
             config=config,
             database=database,
@@ -201,7 +205,7 @@ async def _lifespan(app: Litestar, config: Config) -> AsyncIterator[None]:
             conversations=ConversationParts(
                 config, parts.keys.contents, database, users, parts.settings, parts.images, jobs
             ),
-            summaries=SummaryParts(config, database, users),
+            summaries=summaries,
             runs=runs,
             request_log=request_log,
             waiting=health.BacklogReader(database),
@@ -222,7 +226,14 @@ def _serve_jobs(parts: Parts, readings: Readings) -> None:
     config, database, jobs = parts.config, parts.database, parts.jobs
     errands = Errands(parts.engine, parts.request_log)
     titles = TitleMaker(config, database, parts.settings, errands)
-    remember = turn_handler(database, jobs, parts.marks, readings, config.memory_bytes_max)
+    remember = turn_handler(
+        database,
+        jobs,
+        parts.marks,
+        readings,
+        Automatic(parts.settings),
+        config.memory_bytes_max,
+    )
     jobs.serve("remember_turn", remember)
     jobs.serve("embed_memories", embed_handler(database, parts.embedder), jobs_max=JOBS_MAX)
     jobs.serve("title_conversation", titles.handler, jobs_max=1)
@@ -243,6 +254,30 @@ def _serve_jobs(parts: Parts, readings: Readings) -> None:
         batches_max=config.facts_calls_max,
         lease_seconds=facts.lease_seconds,
         attempts_max=config.facts_attempts_max,
+    )
+
+
+def _summary_parts(parts: Parts) -> SummaryParts:
+    return SummaryParts(
+        config=parts.config,
+        database=parts.database,
+        users=parts.users,
+        settings=parts.settings,
+        jobs=parts.jobs,
+        engine=parts.engine,
+        embedder=parts.embedder,
+        windows=parts.windows,
+        request_log=parts.request_log,
+    )
+
+
+def _serve_summaries(summaries: SummaryParts) -> None:
+    summaries.jobs.serve(
+        "summarize",
+        summary_handler(summaries),
+        jobs_max=1,
+        lease_seconds=summaries.config.summarize_timeout_seconds + SPARE_SECONDS,
+        attempts_max=ATTEMPTS_MAX,
     )
 
 

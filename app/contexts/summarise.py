@@ -42,6 +42,7 @@ class Summarising(msgspec.Struct, frozen=True, kw_only=True):
     piece_tokens: int
     summary_tokens: int
     timeout_seconds: float
+    instructions: str = INSTRUCTIONS
 
 
 class Summary(msgspec.Struct, frozen=True):
@@ -50,22 +51,23 @@ class Summary(msgspec.Struct, frozen=True):
     """Of all calls that it took."""
 
 
-async def summarise(how: Summarising, items: Sequence[Item]) -> Summary:
-    """Raises EngineError; one that is left out is worse than none."""
+async def summarise(how: Summarising, items: Sequence[Item], before: str = "") -> Summary:
+    """Goes on from what was summarised before. Raises EngineError; one that is left out is worse
+    than none."""
     text = "\n\n".join(filter(None, map(_line, items)))
     try:
         async with asyncio.timeout(how.timeout_seconds):
-            return await _in_pieces(how, text)
+            return await _in_pieces(how, text, before)
     except TimeoutError:
         raise EngineTimeout(
             f"The engine did not summarise the context within {how.timeout_seconds:g} s."
         ) from None
 
 
-async def _in_pieces(how: Summarising, text: str) -> Summary:
+async def _in_pieces(how: Summarising, text: str, before: str) -> Summary:
     """Each summary is carried into the next."""
     size = _piece_chars(how, text)
-    summary, usage = "", dict.fromkeys(COUNTED, 0)
+    summary, usage = before, dict.fromkeys(COUNTED, 0)
     left, shortened = text, 0
     while left:
         piece = _cut(left, size)
@@ -110,7 +112,7 @@ async def _ask(how: Summarising, before: str, piece: str) -> tuple[str, dict[str
     request = EngineRequest(
         model=how.model,
         input=[user_message(f"{earlier}{said}\n\nWrite the summary now.")],
-        instructions=INSTRUCTIONS,
+        instructions=how.instructions,
         parameters={"max_output_tokens": how.summary_tokens},
         user=how.user,
     )

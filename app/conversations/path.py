@@ -11,7 +11,7 @@ from app.conversations.types import PathItem, StoredConversation, StoredItem
 from app.db.database import Database
 from app.db.sql import Connection
 from app.errors import NotFound
-from app.ids import BranchId, ProjectId
+from app.ids import BranchId, ConversationId, ItemId, ProjectId
 from app.web.principal import Caller
 
 PAGE_ITEMS = 200
@@ -37,6 +37,17 @@ async def path_to_head(conn: Connection, project: ProjectId, found: StoredConver
     head = await queries.get_turn(conn, project, found.head_turn_id)
     assert head is not None
     return Path(found, head.branch_id, head.end_position)
+
+
+async def list_path_ids(
+    conn: Connection, project: ProjectId, conversation: ConversationId, most: int
+) -> list[ItemId]:
+    """The newest messages up to a conversation's head, in their order; none where it is gone."""
+    found = await queries.get_conversation(conn, project, conversation)
+    path = await path_to_head(conn, project, found) if found else None
+    if path is None or path.branch is None:
+        return []
+    return await queries.list_path_ids(conn, project, path.branch, until=path.until, most=most)
 
 
 async def find_item(conn: Connection, project: ProjectId, path: Path, text: str) -> PathItem:

@@ -22,6 +22,7 @@ _sql = load(__file__)
 _get_turn = _sql.rows("get_turn", Turn)
 _find_known_turn = _sql.rows("find_known_turn", KnownTurn)
 _list_path_items = _sql.rows("list_path_items", StoredItem)
+_list_path_ids = _sql.statement("list_path_ids")
 _items_oldest_first = _sql.rows("list_items_oldest_first", StoredItem)
 _items_newest_first = _sql.rows("list_items_newest_first", StoredItem)
 _find_path_item = _sql.rows("find_path_item", PathItem)
@@ -53,6 +54,14 @@ _keep_made_title = _sql.statement("keep_made_title")
 LOWEST_ID = ConversationId(UUID(int=0))
 HIGHEST_ID = ConversationId(UUID(int=2**128 - 1))
 POSITION_MAX = 2**31 - 1
+
+
+async def list_path_ids(
+    conn: Connection, project: ProjectId, branch: BranchId, *, until: int, most: int
+) -> list[ItemId]:
+    return await _list_path_ids.values(
+        conn, project=project, branch_id=branch, until=until, most=most
+    )
 
 
 async def get_turn(conn: Connection, project: ProjectId, turn_id: TurnId) -> Turn | None:

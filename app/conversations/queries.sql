@@ -40,6 +40,19 @@ JOIN contents c ON c.project_id = :project AND c.user_id = i.user_id AND c.hash 
 ORDER BY i.position
 LIMIT :most;
 
+-- name: list_path_ids
+-- The ids of the last messages up to a position of a branch, in their order.
+SELECT item_id
+FROM (
+    SELECT i.item_id, i.position
+    FROM item_path(:project, :branch_id, :until) AS path
+    JOIN items i ON i.project_id = :project AND i.branch_id = path.branch_id
+        AND i.position >= path.fork_position AND i.position < path.until
+    WHERE i.type = 'message'
+    ORDER BY i.position DESC
+    LIMIT :most) AS last
+ORDER BY position;
+
 -- name: list_items_oldest_first
 -- A page of a path: its first items between two positions. Of each branch no more is read.
 WITH page AS (

@@ -51,6 +51,11 @@ async def gather(
         await queries.insert_gathering_job(conn, project, work, wait)
 
 
+async def is_waiting(conn: Connection, project: ProjectId, topic: Topic, subject_id: UUID) -> bool:
+    """Whether work about a thing waits that nobody has begun."""
+    return await queries.is_waiting(conn, project, topic, subject_id)
+
+
 async def done(conn: Connection, job: Job) -> None:
     """Called in the transaction that does the work, so that its effect comes exactly once.
 

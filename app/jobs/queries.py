@@ -13,6 +13,7 @@ _sql = load(__file__)
 _insert_jobs = _sql.statement("insert_jobs")
 _gather_into_job = _sql.statement("gather_into_job")
 _insert_gathering_job = _sql.statement("insert_gathering_job")
+_is_waiting = _sql.statement("is_waiting")
 _claim_jobs = _sql.rows("claim_jobs", Job)
 _delete_job = _sql.statement("delete_job")
 _delete_jobs_about = _sql.statement("delete_jobs_about")
@@ -74,6 +75,11 @@ async def insert_gathering_job(
         payload=work.payload,
         wait=wait,
     )
+
+
+async def is_waiting(conn: Connection, project: ProjectId, topic: Topic, subject_id: UUID) -> bool:
+    values = {"project": project, "topic": topic, "subject_id": subject_id}
+    return bool(await _is_waiting.value(conn, **values))
 
 
 async def claim_jobs(conn: Connection, topic: Topic, most: int, lease: timedelta) -> list[Job]:

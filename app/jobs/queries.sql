@@ -29,6 +29,13 @@ INSERT INTO outbox (project_id, outbox_id, topic, user_id, subject_id, payload, 
 VALUES (:project, :outbox_id, 'extract_facts', :user_id, :subject_id, :payload,
         now() + :wait::interval);
 
+-- name: is_waiting
+-- Whether work about a thing waits that nobody has begun.
+SELECT EXISTS (
+    SELECT FROM outbox
+    WHERE project_id = :project AND subject_id = :subject_id AND topic = :topic
+      AND attempts = 0 AND failed_at IS NULL);
+
 -- name: claim_jobs
 -- Takes due work of one topic, of all projects, and leases it.
 SELECT project_id, outbox_id, topic, user_id, subject_id, payload, attempts, run_at

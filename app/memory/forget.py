@@ -49,8 +49,7 @@ async def _drop(
 ) -> Forgotten:
     await queries.lock_memories(conn, project, gone)
     if derived:
-        support = await queries.list_support(conn, project, derived, gone)
-        await derive_again(conn, project, support)
+        await derive_again(conn, project, derived, gone)
     forgotten = await unindex(conn, project, gone)
     jobs = await cancel(conn, project, "embed_memories", gone)
     await _restore_superseded(conn, project, gone)

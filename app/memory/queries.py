@@ -29,6 +29,7 @@ from app.memory.types import (
     StoredText,
     StoredVersion,
     StoredWindow,
+    Summarised,
     Support,
     ToEmbed,
     Unindexed,
@@ -87,6 +88,7 @@ _count_quality = _sql.rows("count_quality", Quality)
 _list_by_sources = _sql.statement("list_by_sources")
 _lock_memories = _sql.statement("lock_memories")
 _list_support = _sql.rows("list_support", Support)
+_list_summarised = _sql.rows("list_summarised", Summarised)
 _list_superseded = _sql.statement("list_superseded")
 _restore_superseded = _sql.rows("restore_superseded", ToEmbed)
 _delete_memories = _sql.rows("delete_memories", Gone)
@@ -377,6 +379,12 @@ async def list_support(
 ) -> list[Support]:
     """What these came from, but for what is gone with them."""
     return await _list_support.all(conn, project=project, derived=derived, gone=gone)
+
+
+async def list_summarised(
+    conn: Connection, project: ProjectId, ids: Sequence[MemoryId]
+) -> list[Summarised]:
+    return await _list_summarised.all(conn, project=project, memory_ids=ids)
 
 
 async def list_superseded(

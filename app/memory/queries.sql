@@ -552,6 +552,15 @@ WHERE d.project_id = :project AND d.memory_id = ANY(:derived)
   AND s.memory_id <> ALL(:gone::uuid[])
 ORDER BY s.memory_id;
 
+-- name: list_summarised
+-- What these summaries are about, and how the last about each was made.
+SELECT DISTINCT ON (s.user_id, s.about)
+    s.user_id, m.conversation_id, s.about, s.method, s.model
+FROM summaries s
+JOIN memories m ON m.project_id = :project AND m.memory_id = s.memory_id
+WHERE s.project_id = :project AND s.memory_id = ANY(:memory_ids)
+ORDER BY s.user_id, s.about, s.memory_id DESC;
+
 -- name: restore_superseded
 -- They hold again, until when they did before they were superseded.
 UPDATE memories m SET superseded_at = NULL, superseded_by = NULL, version = version + 1,

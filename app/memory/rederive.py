@@ -2,7 +2,6 @@
 
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
-from typing import Any
 
 from app.db.sql import Connection
 from app.ids import ConversationId, MemoryId, ProjectId, UserId
@@ -30,17 +29,22 @@ async def derived_from(
     return found
 
 
-async def derive_again(conn: Connection, project: ProjectId, support: Sequence[Support]) -> None:
-    """Enqueues what derives facts and summaries from what they came from, where it is still there.
-    A topic that nobody works on is not waited for: it is worked off where it is switched on."""
+async def derive_again(
+    conn: Connection, project: ProjectId, derived: Sequence[MemoryId], gone: Sequence[MemoryId]
+) -> None:
+    """Enqueues what derives these facts and summaries, which go, from what they came from, where
+    it is still there. A topic that nobody works on is not waited for: it is worked off where it is
+    switched on."""
+    support = await queries.list_support(conn, project, derived, gone)
     facts = [one for one in support if one.derived_kind == "fact" and one.kind == "message"]
-    summaries = [one for one in support if one.derived_kind == "summary"]
     for (user, conversation), ids in _by_talk(facts).items():
         for batch in _batches(ids):
             payload = {"memories": [memory_id.hex for memory_id in batch]}
             await enqueue(conn, project, "extract_facts", user, conversation, payload)
-    for user, conversation, payload in _stretches(summaries):
-        await enqueue(conn, project, "summarize", user, conversation, payload)
+    for summary in await queries.list_summarised(conn, project, derived):
+        subject = summary.conversation_id
+        again = {"about": summary.about, "method": summary.method, "model": summary.model}
+        await enqueue(conn, project, "summarize", summary.user_id, subject, again)
 
 
 def _by_talk(support: Iterable[Support]) -> dict[Talk, list[MemoryId]]:
@@ -53,19 +57,3 @@ def _by_talk(support: Iterable[Support]) -> dict[Talk, list[MemoryId]]:
 def _batches(ids: list[MemoryId]) -> Iterable[list[MemoryId]]:
     for start in range(0, len(ids), MEMORIES_A_JOB):
         yield ids[start : start + MEMORIES_A_JOB]
-
-
-def _stretches(
-    support: Iterable[Support],
-) -> Iterable[tuple[UserId, ConversationId | None, dict[str, Any]]]:
-    """Each conversation once, or each episode where there is no conversation."""
-    seen = set()
-    for one in support:
-        stretch = (one.user_id, one.conversation_id, None if one.conversation_id else one.episode)
-        if stretch in seen:
-            continue
-        seen.add(stretch)
-        if one.conversation_id:
-            yield one.user_id, one.conversation_id, {"conversation": one.conversation_id.hex}
-        elif one.episode:
-            yield one.user_id, None, {"episode": one.episode}

@@ -153,6 +153,16 @@ class Unread(msgspec.Struct, frozen=True):
     conversation_id: ConversationId | None
 
 
+class Summarised(msgspec.Struct, frozen=True):
+    """What a summary is about (app/summaries/about.py), whose it is, and how it was made."""
+
+    user_id: UserId
+    conversation_id: ConversationId | None
+    about: str
+    method: str
+    model: str | None
+
+
 class StoredVersion(msgspec.Struct, frozen=True):
     """What a memory is (then nothing replaced it) or was."""
 

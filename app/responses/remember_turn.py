@@ -3,6 +3,8 @@
 from collections.abc import Sequence
 from datetime import datetime
 
+import msgspec
+
 from app.conversations import turns
 from app.conversations.contents import message_text
 from app.conversations.types import StoredItem, Turn
@@ -17,30 +19,44 @@ from app.memory.marks import Marks
 from app.memory.readings import Readings
 from app.memory.remember import remember
 from app.memory.types import NewMemory, SourceKey
+from app.summaries.enqueue import Automatic
 
 SAID_BY = {"user": "user", "assistant": "assistant"}
 
 
+class Kept(msgspec.Struct, frozen=True):
+    turn: Turn
+    memories: list[MemoryId]
+
+
 def turn_handler(
-    database: Database, jobs: JobRunner, marks: Marks, readings: Readings, memory_bytes_max: int
+    database: Database,
+    jobs: JobRunner,
+    marks: Marks,
+    readings: Readings,
+    automatic: Automatic,
+    memory_bytes_max: int,
 ) -> Handler:
     async def handle(batch: Sequence[Job]) -> None:
         for job in batch:
             read = await readings.wanted_for(job.project_id, job.user_id)
+            summarised = await automatic.wanted_for(job.project_id, job.user_id)
             async with database.tenant(job.project_id) as conn:
-                ids = await _remember_turn(conn, marks, job, memory_bytes_max)
+                kept = await _remember_turn(conn, marks, job, memory_bytes_max)
                 if read:
-                    await readings.enqueue(conn, job.project_id, ids, job.payload.get("model"))
+                    model = job.payload.get("model")
+                    await readings.enqueue(conn, job.project_id, kept.memories, model)
+                if summarised:
+                    await automatic.enqueue(conn, job.project_id, kept.turn)
                 await done(conn, job)
         jobs.wake("embed_memories")
         jobs.wake("extract_facts")
+        jobs.wake("summarize")
 
     return handle
 
 
-async def _remember_turn(
-    conn: Connection, marks: Marks, job: Job, bytes_max: int
-) -> list[MemoryId]:
+async def _remember_turn(conn: Connection, marks: Marks, job: Job, bytes_max: int) -> Kept:
     """Of what was deleted meanwhile nothing is left, nor is it remembered; what was forgotten is
     passed over where it is said again."""
     assert job.subject_id is not None
@@ -51,7 +67,7 @@ async def _remember_turn(
     )
     memories = [memory for item in items if (memory := _memory(turn, item, bytes_max))]
     kept = await marks.without_forgotten(conn, job.project_id, memories)
-    return await remember(conn, job.project_id, kept) if kept else []
+    return Kept(turn, await remember(conn, job.project_id, kept) if kept else [])
 
 
 def _memory(turn: Turn, item: StoredItem, bytes_max: int) -> NewMemory | None:

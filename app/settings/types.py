@@ -8,6 +8,8 @@ from msgspec import Meta
 from app.ids import UserId
 
 OWN_KEY = "backstory"
+SUMMARIZE_AFTER_MAX = 12_000
+"""So much is summarised at a time."""
 
 
 class GatewaySettings(msgspec.Struct, frozen=True, kw_only=True):
@@ -24,6 +26,14 @@ class GatewaySettings(msgspec.Struct, frozen=True, kw_only=True):
     """Whether messages become facts; `engine` costs a call or two for some sixteen messages."""
     facts_model: str | None = None
     """By default the model that the conversation was answered by, or the only one there is."""
+    summaries: Literal["extract", "engine"] = "extract"
+    """What writes summaries: sentences that were said, or the engine."""
+    summary_model: str | None = None
+    """By default the model that the conversation was answered by."""
+    summarize_after: Annotated[int, Meta(ge=1, le=SUMMARIZE_AFTER_MAX)] | None = None
+    """Conversations are summarised by themselves, each time so many tokens have been said."""
+    profiles: Literal["off", "engine"] = "off"
+    """Whether the engine sums profiles up."""
     compact_threshold: Annotated[int, Meta(ge=1)] | None = None
     """Contexts that are continued and have more tokens are compacted."""
     memory_retention_days: Annotated[int, Meta(ge=1, le=36_500)] | None = None

@@ -3,11 +3,23 @@
 import msgspec
 
 from app.config import Config
+from app.contexts.windows import Windows
 from app.db.database import Database
+from app.embeddings.types import Embedder
+from app.engine.types import Engine
 from app.identity.users import Users
+from app.jobs.runner import JobRunner
+from app.settings.read import SettingsReader
+from app.usage.record import RequestLog
 
 
 class SummaryParts(msgspec.Struct, frozen=True):
     config: Config
     database: Database
     users: Users
+    settings: SettingsReader
+    jobs: JobRunner
+    engine: Engine
+    embedder: Embedder
+    windows: Windows
+    request_log: RequestLog

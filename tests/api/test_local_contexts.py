@@ -88,3 +88,19 @@ async def test_more_than_the_window_can_be_compacted(small: Api) -> None:
     answer = await small.respond(compacted, truncation="auto", **SHORT)
     assert HEADING not in text_of(answer)
     assert text_of(answer)
+
+
+async def test_it_summarises_a_conversation(small: Api) -> None:
+    """In pieces, since the talk is larger than the window; again with what came later."""
+    made = await small.send("POST", "/v1/conversations", {"items": talk(6)[:12]})
+    path = f"/v1/conversations/{made.body['id']}"
+    asked = {"method": "engine", "model": MODEL}
+    first = await small.send("POST", f"{path}/summarize", asked)
+    assert first.status == 200, first.raw
+    assert (first.body["messages"], first.body["method"]) == (12, "engine")
+    assert first.body["memory"]["content"].strip()
+    await small.send("POST", f"{path}/items", {"items": [message("One more thing.")]})
+    second = await small.send("POST", f"{path}/summarize", asked)
+    assert second.body["messages"] == 13
+    sources = {source["id"] for source in second.body["memory"]["sources"]}
+    assert first.body["memory"]["id"] in sources

@@ -87,6 +87,8 @@ class FakeEngine:
         """Answers when it is asked for a summary; else 500."""
         self.facts = Facts()
         """What it finds in messages, and says of facts, when it is asked."""
+        self.summaries_wait: asyncio.Event | None = None
+        """A summary is told when this is set."""
         self._times: Counter[str] = Counter()
         self._heads: set[str] = set()
         self.kept: set[str] = set()
@@ -146,6 +148,8 @@ class FakeEngine:
                 return _refused(refusal)
             late = late_refusal(received.body, refusal.error)
             return await self._answer(request, received, Script(), late)
+        if self.summaries_wait and received.body.get("instructions") == SUMMARISING:
+            await self.summaries_wait.wait()
         script, text = self._said(received.body)
         events = response_events(received.body, script, text)
         return await self._answer(request, received, script, events)
