@@ -3,7 +3,6 @@
 import asyncio
 from typing import Any
 
-import msgspec
 import pytest
 
 from tests.support.api import Api, Json
@@ -12,10 +11,6 @@ from tests.support.memories import embedded, recalled, remember, somebody
 from tests.support.rows import connected, count, tables_with
 from tests.support.service import Service
 
-JOBS = """
-    SELECT o.payload FROM outbox o JOIN users u USING (project_id, user_id)
-    WHERE o.topic = $1 AND u.external_id = $2 ORDER BY o.outbox_id
-"""
 CONVERSATION = "conv_01a204d6d03e7136806b4ed9fc7bb852"
 
 
@@ -189,12 +184,6 @@ async def test_patches_deletions_and_embedding_never_block_each_other(mine: Api)
     assert len((await mine.get("/v1/memories?limit=100")).body["data"]) == 12
 
 
-async def jobs_of(service: Service, user: str, topic: str) -> list[Any]:
-    async with connected(service.urls.owner) as conn:
-        rows = await conn.fetch(JOBS, topic, user)
-    return [msgspec.json.decode(row["payload"]) for row in rows]
-
-
 @pytest.mark.parametrize("change", ["patch", "delete"])
 async def test_what_came_from_it_goes_and_is_derived_again(
     mine: Api, backstory: Service, change: str
@@ -213,9 +202,6 @@ async def test_what_came_from_it_goes_and_is_derived_again(
         assert [counted[sort] for sort in ("memories", "facts", "summaries")] == [5, 2, 2]
     for gone in (alone, both, summary, deeper):
         assert (await mine.get(f"/v1/memories/{gone}")).status == 404
-    user = mine.headers["Backstory-User"]
-    conversation = CONVERSATION.removeprefix("conv_")
-    assert await jobs_of(backstory, user, "summarize") == [{"conversation": conversation}]
 
 
 async def test_a_patch_that_says_nothing_else_leaves_what_came_from_it(
