@@ -40,6 +40,13 @@ _UNSPACED = re.compile(
 )
 """As `unspaced()` in the database: searched by characters whatever the language."""
 
+_SCRIPTS = [
+    ("ja", re.compile("[\u3041-\u30ff]")),
+    ("ko", re.compile("[\uac00-\ud7a3]")),
+    ("zh", re.compile("[\u4e00-\u9fff]")),
+]
+"""Japanese has Chinese characters as well."""
+
 
 def language_of(text: str) -> str | None:
     """The ISO 639 code of the language of its words, None where they are too few to tell."""
@@ -48,6 +55,13 @@ def language_of(text: str) -> str | None:
         return None
     (label,), (share,) = _model().predict(words.lower())
     return label.removeprefix("__label__") if share >= CERTAIN else None
+
+
+def codes_of(text: str) -> tuple[str, ...]:
+    """The ISO 639-1 codes that it may be in: by its script, or its words; else English."""
+    scripts = [code for code, script in _SCRIPTS if script.search(text[:READ_CHARS_MAX])]
+    told = scripts[0] if scripts else language_of(text)
+    return ("en",) if told is None else (told,)
 
 
 def configuration_of(text: str) -> str | None:

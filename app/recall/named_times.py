@@ -5,19 +5,17 @@ from datetime import UTC, datetime
 import msgspec
 
 from app.db.sql import Connection
-from app.memory.types import LANGUAGE
+from app.memory.language import codes_of
 from app.recall import queries
 from app.recall.gather import rank_by_words
 from app.recall.pool import Window
 from app.recall.times import TimeSpan, times_in, window_by_event
 from app.recall.types import Asked, Reach
 
-CODES = {"english": "en"}
-
 
 async def windows_of(conn: Connection, reach: Reach, asked: Asked) -> tuple[Window, ...]:
     """Seen from `as_of`, or now."""
-    spans = times_in(asked.query, reach.as_of or datetime.now(UTC), (CODES[LANGUAGE],))
+    spans = times_in(asked.query, reach.as_of or datetime.now(UTC), codes_of(asked.query))
     found = [await _window(conn, reach, asked, span) for span in spans]
     return tuple(window for window in found if window is not None)
 

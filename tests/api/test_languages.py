@@ -176,3 +176,21 @@ async def test_a_long_query_is_searched_by_its_rarest_words(mine: Api) -> None:
 async def test_what_tells_nothing_is_no_error(mine: Api) -> None:
     await remember(mine, "🙂", "…", "ㄱ", "\u0e31")
     assert (await by_words(mine, "?!")) == []
+
+
+@pytest.mark.parametrize(
+    ("query", "since"),
+    [
+        ("Was habe ich letzten Mai über den Garten gesagt?", "2023-05-20"),
+        ("Qu'ai-je dit du Garten le 2 février 2023 ?", "2023-02-02"),
+        ("What did I say of the Garten two weeks before the Hochzeit?", "2023-03-18"),
+    ],
+)
+async def test_a_time_is_heard_in_other_languages(mine: Api, query: str, since: str) -> None:
+    days = ["2023-02-02", "2023-03-18", "2023-05-20"]
+    for day in days:
+        await remember(mine, f"Der Garten war schön ({day}).", occurred_at=f"{day}T12:00:00Z")
+    await remember(mine, "Heute war die Hochzeit!", occurred_at="2023-04-01T12:00:00Z")
+    found = (await recall(mine, query, explain=True, as_of="2023-06-15T12:00:00Z"))["data"]
+    then = [f["memory"]["occurred_at"] for f in found if f["signals"]["points"].get("said_then")]
+    assert [time[:10] for time in then] == [since]

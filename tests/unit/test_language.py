@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app.memory.language import READ_CHARS_MAX, configuration_of, language_of
+from app.memory.language import READ_CHARS_MAX, codes_of, configuration_of, language_of
 from app.recall.terms import QUERY_CHARS_MAX, Word, ends_of, rarest, words_of
 from app.recall.types import TermCount
 
@@ -28,6 +28,20 @@ from app.recall.types import TermCount
 )
 def test_words_tell_their_language(text: str, configuration: str | None) -> None:
     assert configuration_of(text) == configuration
+
+
+@pytest.mark.parametrize(
+    ("text", "codes"),
+    [
+        ("Was habe ich letzte Woche gemacht?", ("de",)),
+        ("先週、何をしましたか", ("ja",)),
+        ("我上周做了什么", ("zh",)),
+        ("지난주에 뭐 했어", ("ko",)),
+        ("last week?", ("en",)),
+    ],
+)
+def test_a_question_tells_in_which_language_its_times_are(text: str, codes: tuple[str]) -> None:
+    assert codes_of(text) == codes
 
 
 @given(st.text(max_size=2 * READ_CHARS_MAX))
