@@ -25,10 +25,12 @@ from tests.bench.world import World, open_world  # noqa: E402
 
 BENCHES = (
     *("added_time", "streaming", "slow_streams", "exact_hit"),
-    *("remember", "recall", "storage", "evidence", "ingest", "million", "tune"),
+    *("remember", "recall", "storage", "evidence", "peers", "ingest"),
+    *("million", "tune"),
 )
-ON_REQUEST = ("evidence", "million", "tune")
-"""They need a data set; `million` takes half an hour, `tune` changes nothing by itself."""
+ON_REQUEST = ("evidence", "peers", "million", "tune")
+"""They need a data set; `million` takes half an hour, `tune` changes nothing by itself, `peers`
+installs others' programs into environments of their own."""
 
 BY_NAME = ("ingest",)
 """What takes minutes and leaves much behind."""
