@@ -1,6 +1,7 @@
 """Judging a pool: points for every candidate, the ranking, and how sure one may be of the best."""
 
 import math
+from collections.abc import Set
 
 import msgspec
 import numpy as np
@@ -35,6 +36,11 @@ class Judged(msgspec.Struct, frozen=True):
 
     def best(self, asked: Asked) -> list[Candidate]:
         return [one for one in self.ranking[: asked.limit] if self.why_not(one, asked) is None]
+
+    def put_behind(self, paraphrases: Set[MemoryId], most: int) -> "Judged":
+        """Those of the first `most` that say what a better one says come after the others."""
+        head = sorted(self.ranking[:most], key=lambda one: one.memory_id in paraphrases)
+        return Judged(head + self.ranking[most:], self.confidence)
 
     def why_not(self, one: Candidate, asked: Asked) -> Why | None:
         """Why it is left out, but for its place."""

@@ -32,6 +32,7 @@ _list_beside = _sql.rows("list_beside", Beside)
 _describe = _sql.rows("describe", Described)
 _count_occurrences = _sql.rows("count_occurrences", Occurrence)
 _measure_nearness = _sql.rows("measure_nearness", Nearness)
+_list_paraphrases = _sql.statement("list_paraphrases")
 _measure_likeness = _sql.rows("measure_likeness", Scored)
 
 
@@ -130,6 +131,25 @@ async def measure_likeness(
     return await _measure_likeness.all(
         conn, project=project, model=model, dimensions=dimensions, like_ids=like, memory_ids=ids
     )
+
+
+async def list_paraphrases(
+    conn: Connection,
+    project: ProjectId,
+    model: str,
+    dimensions: int,
+    ranked: Sequence[MemoryId],
+    alike_min: float,
+) -> set[MemoryId]:
+    found = await _list_paraphrases.values(
+        conn,
+        project=project,
+        model=model,
+        dimensions=dimensions,
+        memory_ids=ranked,
+        alike_min=alike_min,
+    )
+    return set(found)
 
 
 def _within(reach: Reach) -> dict[str, Any]:

@@ -271,3 +271,26 @@ WHERE m.project_id = :project AND m.user_id = ANY(:users)
       END
 ORDER BY m.memory_id DESC
 LIMIT :most;
+
+-- name: list_paraphrases
+-- Of memories in the order of their rank: those that say, in one passage and with the same numbers,
+-- what a better one of the same speaker says.
+WITH ranked AS MATERIALIZED (
+    SELECT
+        v.memory_id, v.embedding, given.place, m.speaker,
+        regexp_replace(m.content, '\D+', ' ', 'g') AS numbers
+    FROM unnest(:memory_ids::uuid[]) WITH ORDINALITY AS given (memory_id, place)
+    JOIN memories m ON m.project_id = :project AND m.memory_id = given.memory_id
+    JOIN memory_vectors v ON v.project_id = :project AND v.memory_id = given.memory_id
+    WHERE v.project_id = :project AND v.memory_id = ANY(:memory_ids) AND v.part = 0
+      AND v.model_id = (
+          SELECT model_id FROM embedding_models WHERE name = :model AND dimensions = :dimensions)
+      AND NOT EXISTS (
+          SELECT FROM memory_vectors more
+          WHERE more.project_id = :project AND more.memory_id = v.memory_id AND more.part = 1)
+)
+SELECT DISTINCT worse.memory_id
+FROM ranked worse JOIN ranked better ON better.place < worse.place
+WHERE trim(better.numbers) = trim(worse.numbers)
+  AND better.speaker IS NOT DISTINCT FROM worse.speaker
+  AND -(worse.embedding <#> better.embedding) >= :alike_min::float8;

@@ -21,7 +21,7 @@ from app.recall.explain import left_out, signals
 from app.recall.features import Question
 from app.recall.framing import without_frame
 from app.recall.gather import QueryVectors, gather, rank_by_words
-from app.recall.judge import DIGITS, Candidate, judge
+from app.recall.judge import DIGITS, Candidate, Judged, judge
 from app.recall.named_times import windows_of
 from app.recall.pack import pack
 from app.recall.pool import Pool
@@ -33,16 +33,22 @@ from app.recall.types import (
     Recalled,
     RecallUsage,
     Recollection,
-    VectorsState,
 )
 
 SPEAKERS_MAX = 500
+
+PARAPHRASES_FROM = 3
+PARAPHRASES_MAX = 100
+"""Looked for among the first: so many times the limit, and never more."""
+
+ALIKE_MIN = 0.92
+"""The cosine from which two short texts with the same numbers say the same."""
 
 
 class Seen(msgspec.Struct, frozen=True):
     pool: Pool
     question: Question
-    vectors: VectorsState
+    vectors: QueryVectors
 
 
 async def recall(
@@ -62,11 +68,12 @@ async def recall(
     )
     judged = judge(seen.pool, seen.question)
     async with database.tenant(reach.project) as conn:
+        judged = await _spread(conn, reach, asked, seen, judged)
         best = judged.best(asked)
         data = await _load(conn, users, reach.project, best, explain)
     packed = pack((found.memory for found in data), asked.token_budget)
     usage = RecallUsage(
-        vectors=seen.vectors, candidates=len(seen.pool), context_tokens=packed.tokens
+        vectors=seen.vectors.state, candidates=len(seen.pool), context_tokens=packed.tokens
     )
     return Recollection(
         data=data,
@@ -100,7 +107,25 @@ async def look(
     async with database.tenant(reach.project) as conn:
         pool = await gather(conn, reach, asked, by_words, vectors, exact_max)
     question = Question(when=asks_when(asked.query), named=tuple(named), windows=windows)
-    return Seen(pool, question, vectors.state)
+    return Seen(pool, question, vectors)
+
+
+async def _spread(
+    conn: Connection, reach: Reach, asked: Asked, seen: Seen, judged: Judged
+) -> Judged:
+    """Ten ways of saying one thing make room for ten things."""
+    if seen.vectors.bare is None:
+        return judged
+    most = PARAPHRASES_FROM * asked.limit
+    paraphrases = await queries.list_paraphrases(
+        conn,
+        reach.project,
+        seen.vectors.model,
+        len(seen.vectors.bare),
+        [one.memory_id for one in judged.ranking[: min(most, PARAPHRASES_MAX)]],
+        ALIKE_MIN,
+    )
+    return judged.put_behind(paraphrases, most)
 
 
 async def everyone(database: Database, project: ProjectId) -> list[UserId]:
@@ -119,10 +144,8 @@ async def _speakers(conn: Connection, reach: Reach) -> list[str]:
 async def _embed(
     embedder: Embedder, query: str, named: list[str], seconds_max: float
 ) -> QueryVectors:
-    model, texts = (
-        embedder.model,
-        list(dict.fromkeys([without_names(without_frame(query), named), query])),
-    )
+    model, bare = embedder.model, without_names(without_frame(query), named)
+    texts = list(dict.fromkeys([bare, query]))
     try:
         async with asyncio.timeout(seconds_max):
             vectors = await embedder.embed(texts, "query")

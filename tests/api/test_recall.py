@@ -255,3 +255,67 @@ async def say(api: Api, texts: list[str], **fields: Any) -> None:
     for minute, text in enumerate(texts):
         at = (START + timedelta(minutes=minute)).isoformat()
         await remember(api, text, occurred_at=at, **fields)
+
+
+# What fits, and what does not
+
+
+async def test_ten_ways_of_saying_one_thing_make_room(
+    mine: Api, me: str, backstory: Service
+) -> None:
+    same = [f"I adopted a grey cat from the shelter{end}" for end in (".", "!", "!!", " .", "!?")]
+    await remember(mine, *same, "My cat is called Mog.", "Mog scratches the sofa, that cat.")
+    await embedded(backstory, me, 7)
+    found = await recall(mine, "Which cat did I adopt from the shelter?", limit=3, explain=True)
+    contents = [one["memory"]["content"] for one in found["data"]]
+    assert len([content for content in contents if content in same]) == 1
+    assert {one["why"] for one in found["left_out"]} == {"limit"}
+
+
+async def test_what_differs_in_a_number_is_not_said_twice(
+    mine: Api, me: str, backstory: Service
+) -> None:
+    paid = [f"Invoice {n} of the plumber was paid." for n in range(4)]
+    await remember(mine, *paid, "The plumber is ill.", "Invoices are blue.")
+    await embedded(backstory, me, 6)
+    found = await recalled(mine, "Which invoices of the plumber were paid?", limit=4)
+    assert set(found) == set(paid)
+
+
+async def test_a_wish_is_found_for_a_query_that_shares_no_word(
+    mine: Api, me: str, backstory: Service
+) -> None:
+    await say(mine, ["I'm vegetarian.", "Noted!"], episode="long ago")
+    await remember(mine, *(f"Invoice {n} of the plumber was paid by transfer." for n in range(150)))
+    await embedded(backstory, me, 152)
+    found = await recall(mine, "Which dish should I order on Saturday?", explain=True)
+    (wish,) = [one for one in found["data"] if one["memory"]["content"] == "I'm vegetarian."]
+    assert wish["signals"]["points"]["preference"] > 0
+
+
+async def test_a_named_time_is_preferred(mine: Api, me: str, backstory: Service) -> None:
+    for year in (2021, 2022, 2023):
+        await remember(mine, "We went camping by the lake.", occurred_at=f"{year}-05-10T10:00:00Z")
+    await embedded(backstory, me, 3)
+    found = await recall(mine, "Where did we go camping in May 2022?", explain=True)
+    assert found["data"][0]["memory"]["occurred_at"].startswith("2022")
+    assert found["data"][0]["signals"]["points"]["said_then"] > 0
+
+
+async def test_a_time_may_be_told_by_an_event(mine: Api, me: str, backstory: Service) -> None:
+    await remember(mine, "Our wedding was wonderful!", occurred_at="2022-06-18T10:00:00Z")
+    for day in ("2022-01-03", "2022-06-04", "2022-11-05"):
+        await remember(mine, "I visited the dentist.", occurred_at=f"{day}T10:00:00Z")
+    await embedded(backstory, me, 4)
+    found = await recall(mine, "Which doctor did I visit two weeks before the wedding?", limit=4)
+    visits = [one["memory"] for one in found["data"] if "dentist" in one["memory"]["content"]]
+    assert visits[0]["occurred_at"].startswith("2022-06-04")
+
+
+async def test_how_sure_recall_is(mine: Api, me: str, backstory: Service) -> None:
+    await remember(mine, "My sister Zora repairs violins in Ghent.", "It rains.")
+    await embedded(backstory, me, 2)
+    fits = await recall(mine, "Where does Zora repair violins?")
+    strange = await recall(mine, "Who won the chess tournament in Oslo?")
+    assert fits["confidence"] > 0.8 > 0.2 > strange["confidence"]
+    assert strange["data"], "explicit search shows what there is"
