@@ -14,27 +14,27 @@ from app.recall.features import terms_share
 from app.recall.pool import Floats, Pool
 
 WEIGHTS = {
-    "window_words": 0.48,
-    "known_terms": 1.67,
-    "first": 0.66,
-    "own": 0.0,
-    "window": 0.36,
-    "feedback": 0.09,
-    "speaker": 1.08,
-    "assistant": -2.1,
+    "window_words": 0.47,
+    "known_terms": 1.55,
+    "first": 0.55,
+    "own": 0.15,
+    "window": 0.34,
+    "feedback": 0.13,
+    "speaker": 1.07,
+    "assistant": -2.0,
     "asks": -1.07,
-    "answers": 2.5,
-    "stretch": 1.35,
-    "time": 1.2,
-    "said_then": 1.0,
-    "instruction": 0.5,
-    "preference": 0.5,
+    "answers": 2.45,
+    "stretch": 1.2,
+    "time": 1.25,
+    "said_then": 2.0,
+    "instruction": 1.5,
+    "preference": 0.7,
 }
 
-CONFIDENCE = {"bias": -10.1, "window": 17.5, "known": 1.5, "covered": 2.3}
+CONFIDENCE = {"bias": -10.8, "window": 18.6, "covered": 4.36}
 """Of the logarithm of the odds that the query is answered by what is remembered."""
 
-FITS_MIN = 0.35
+FITS_MIN = 0.28
 """Below this confidence nothing is put into a prompt of its own accord."""
 
 LOGIT_MAX = 20.0
@@ -55,11 +55,9 @@ def confidence(pool: Pool) -> float:
 def evidence(pool: Pool) -> dict[str, float]:
     """The best of each sign, by itself: among bad ones, too, some are better than the rest.
 
-    The nearest window; the share of the query's terms that anyone here has used, and the share
-    that one memory has, weighed by rarity.
+    The nearest window, and the share of the query's terms, weighed by rarity, that one memory has.
     """
     return {
         "window": float(np.nan_to_num(pool.whole).max()),
-        "known": pool.terms.known,
         "covered": pool.terms.known * float(terms_share(pool).max()),
     }
