@@ -14,7 +14,7 @@ from litestar.di import NamedDependency
 
 from app import __version__
 from app.db.database import Database
-from app.embeddings.process_embedder import ProcessEmbedder
+from app.embeddings.models import Models
 from app.engine.breaker import Breaker, State
 from app.errors import Unavailable
 from app.jobs.outbox import backlog
@@ -29,10 +29,13 @@ BACKLOG_SECONDS = 1.0
 
 
 class EmbedderHealth(msgspec.Struct, kw_only=True):
-    """Words are found without it; vectors wait for it."""
+    """Words are found without it; vectors wait for it. `filling` is the model whose vectors are
+    made beside those in use (the jobs `reembed`: one a project)."""
 
     loaded: bool
     backlog: int
+    model: str
+    filling: str | None
 
 
 class EngineHealth(msgspec.Struct, kw_only=True):
@@ -99,13 +102,15 @@ async def ready(
     return Response(body, status_code=503 if found is None else 200)
 
 
-async def _embedder_health(embedder: ProcessEmbedder) -> EmbedderHealth:
+async def _embedder_health(embedder: Models) -> EmbedderHealth:
+    model, filling = embedder.model, embedder.filling
     try:
         async with asyncio.timeout(EMBEDDER_SECONDS_MAX):
             status = await embedder.status()
     except (TimeoutError, Unavailable):
-        return EmbedderHealth(loaded=False, backlog=0)
-    return EmbedderHealth(loaded=status.loaded, backlog=status.backlog)
+        return EmbedderHealth(loaded=False, backlog=0, model=model, filling=filling)
+    loaded, backlog = status.loaded, status.backlog
+    return EmbedderHealth(loaded=loaded, backlog=backlog, model=model, filling=filling)
 
 
 ROUTES = [live, ready]

@@ -24,8 +24,7 @@ from app.db.database import check_role, open_database
 from app.db.signals import open_signals
 from app.docs import routes as docs_routes
 from app.docs.openapi import openapi_config
-from app.embeddings.embedder_process import embedder_socket
-from app.embeddings.process_embedder import open_embedder
+from app.embeddings.models import Models, open_models
 from app.engine.open import open_engine
 from app.erasure import routes as erasure_routes
 from app.erasure.at_engine import delete_handler
@@ -43,6 +42,7 @@ from app.memory import routes as memory_routes
 from app.memory.embed import JOBS_MAX, embed_handler
 from app.memory.marks import Marks
 from app.memory.readings import Readings
+from app.memory.reembed import LEASE_SECONDS, reembed_handler
 from app.memory.tend import open_tending
 from app.memory.uses import open_uses
 from app.processes import DRAIN_SIGNAL
@@ -149,11 +149,10 @@ async def _lifespan(app: Litestar, config: Config) -> AsyncIterator[None]:
     assert config.database_url is not None
     assert config.secret_key is not None
     vault = Vault(read_secret_key(config.secret_key))
-    socket = embedder_socket(config.data_dir)
     async with (
         open_database(config.database_url, config) as database,
         open_engine(config) as engine,
-        open_embedder(socket, config) as embedder,
+        open_models(database, config) as embedder,
         open_request_log(database, config) as request_log,
         open_job_runner(database, config) as jobs,
         open_signals(config.database_direct_url or config.database_url) as signals,
@@ -187,7 +186,7 @@ async def _lifespan(app: Litestar, config: Config) -> AsyncIterator[None]:
             uses=uses,
         )
         readings = Readings(config, parts.settings)
-        _serve_jobs(parts, readings)
+        _serve_jobs(parts, embedder, readings)
         summaries = _summary_parts(parts)
         _serve_summaries(summaries)
         app.state.update(
@@ -222,7 +221,7 @@ def _keys(vault: Vault) -> Keys:
     return Keys(*(vault.derive(name) for name in names))
 
 
-def _serve_jobs(parts: Parts, readings: Readings) -> None:
+def _serve_jobs(parts: Parts, models: Models, readings: Readings) -> None:
     config, database, jobs = parts.config, parts.database, parts.jobs
     errands = Errands(parts.engine, parts.request_log)
     titles = TitleMaker(config, database, parts.settings, errands)
@@ -235,7 +234,9 @@ def _serve_jobs(parts: Parts, readings: Readings) -> None:
         config.memory_bytes_max,
     )
     jobs.serve("remember_turn", remember)
-    jobs.serve("embed_memories", embed_handler(database, parts.embedder), jobs_max=JOBS_MAX)
+    jobs.serve("embed_memories", embed_handler(database, models), jobs_max=JOBS_MAX)
+    reembed = reembed_handler(database, models)
+    jobs.serve("reembed", reembed, jobs_max=1, lease_seconds=LEASE_SECONDS)
     jobs.serve("title_conversation", titles.handler, jobs_max=1)
     jobs.serve("delete_at_engine", delete_handler(database, parts.engine))
     facts = FactMaker(

@@ -22,6 +22,7 @@ from app.db.database import check_role, open_database
 from app.db.embedded import EmbeddedPostgres
 from app.db.migrate import check_migrated, migrate
 from app.embeddings.embedder_process import EmbedderProcess
+from app.embeddings.models import model_in_use
 from app.engine.local_server import LocalServer
 from app.errors import StartError
 from app.identity.bootstrap import FirstKeys, ensure_first_project, keys_work
@@ -61,7 +62,8 @@ def run(config: Config) -> int:
         config = replace(config, local_engine_url=engine.url if engine else None)
         config = _with_database(config, supervisor)
         credentials = _first_keys(config)
-        supervisor.start(EmbedderProcess(config))
+        for model in _embedding_models(config):
+            supervisor.start(EmbedderProcess(replace(config, embedding_model=model)))
         if config.database_owner_url is not None:
             supervisor.start(IndexKeeper(config, say))
 
@@ -132,6 +134,16 @@ async def _check_service(config: Config) -> None:
     assert config.database_url is not None
     async with open_database(config.database_url, config) as database:
         await check_role(database)
+
+
+def _embedding_models(config: Config) -> list[str]:
+    """The one that is configured, and the one in use: until that is replaced, it is asked."""
+    assert config.database_url is not None
+    in_use = asyncio.run(model_in_use(config.database_url))
+    if in_use in (None, config.embedding_model):
+        return [config.embedding_model]
+    say(f"Vectors of {config.embedding_model} are filled in; until then {in_use} is asked")
+    return [config.embedding_model, in_use]
 
 
 def _first_keys(config: Config) -> files.Credentials:

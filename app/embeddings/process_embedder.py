@@ -2,14 +2,13 @@
 
 import asyncio
 import itertools
-from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager, suppress
+from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 
 import msgspec
 import numpy as np
 
-from app.config import Config
 from app.embeddings.frames import (
     TEXT_CHARS_MAX,
     TEXTS_MAX,
@@ -165,12 +164,3 @@ class _Connection:
         for answer in self._waiting.values():
             if not answer.done():
                 answer.set_exception(EOFError("the embedder process went"))
-
-
-@asynccontextmanager
-async def open_embedder(socket: Path, config: Config) -> AsyncIterator[ProcessEmbedder]:
-    embedder = ProcessEmbedder(socket, config.embedding_model, config.embedder_timeout_seconds)
-    try:
-        yield embedder
-    finally:
-        await embedder.close()

@@ -21,8 +21,11 @@ class Counted(NamedTuple):
 
 @runtime_checkable  # Litestar checks what it hands to a route
 class Embedder(Protocol):
-    model: str
-    dimensions: int
+    @property
+    def model(self) -> str: ...
+
+    @property
+    def dimensions(self) -> int: ...
 
     async def embed(self, texts: Sequence[str], lane: Lane) -> Vectors:
         """Raises Unavailable while the embedder is not loaded, overloaded or gone, and
@@ -31,4 +34,17 @@ class Embedder(Protocol):
 
     async def embed_counted(self, texts: Sequence[str], lane: Lane) -> Counted:
         """The same, with how many tokens were read."""
+        ...
+
+
+class EmbeddingModels(Protocol):
+    """Those whose vectors are wanted: the one in use, and one that is filled in beside it."""
+
+    @property
+    def absent(self) -> Sequence[str]:
+        """Wanted by others, and not to be had here."""
+        ...
+
+    def all(self) -> list[Embedder]:
+        """To be had here; the first is in use."""
         ...

@@ -56,6 +56,18 @@ async def is_waiting(conn: Connection, project: ProjectId, topic: Topic, subject
     return await queries.is_waiting(conn, project, topic, subject_id)
 
 
+async def enqueue_once(
+    conn: Connection,
+    project: ProjectId,
+    topic: Topic,
+    user_id: UserId,
+    subject_id: UUID,
+    payload: Any,
+) -> None:
+    """As `enqueue`, unless the same waits already and nobody has begun with it."""
+    await queries.insert_job_once(conn, project, topic, Work(user_id, subject_id, payload))
+
+
 async def done(conn: Connection, job: Job) -> None:
     """Called in the transaction that does the work, so that its effect comes exactly once.
 

@@ -14,6 +14,7 @@ _insert_jobs = _sql.statement("insert_jobs")
 _gather_into_job = _sql.statement("gather_into_job")
 _insert_gathering_job = _sql.statement("insert_gathering_job")
 _is_waiting = _sql.statement("is_waiting")
+_insert_job_once = _sql.statement("insert_job_once")
 _claim_jobs = _sql.rows("claim_jobs", Job)
 _delete_job = _sql.statement("delete_job")
 _delete_jobs_about = _sql.statement("delete_jobs_about")
@@ -80,6 +81,18 @@ async def insert_gathering_job(
 async def is_waiting(conn: Connection, project: ProjectId, topic: Topic, subject_id: UUID) -> bool:
     values = {"project": project, "topic": topic, "subject_id": subject_id}
     return bool(await _is_waiting.value(conn, **values))
+
+
+async def insert_job_once(conn: Connection, project: ProjectId, topic: Topic, work: Work) -> None:
+    await _insert_job_once.run(
+        conn,
+        project=project,
+        topic=topic,
+        outbox_id=new_id(),
+        user_id=work.user_id,
+        subject_id=work.subject_id,
+        payload=work.payload,
+    )
 
 
 async def claim_jobs(conn: Connection, topic: Topic, most: int, lease: timedelta) -> list[Job]:

@@ -36,6 +36,15 @@ SELECT EXISTS (
     WHERE project_id = :project AND subject_id = :subject_id AND topic = :topic
       AND attempts = 0 AND failed_at IS NULL);
 
+-- name: insert_job_once!
+-- The same, unless it waits already and nobody has begun with it.
+INSERT INTO outbox (project_id, outbox_id, topic, user_id, subject_id, payload)
+SELECT :project, :outbox_id, :topic, :user_id, :subject_id, :payload
+WHERE NOT EXISTS (
+    SELECT FROM outbox
+    WHERE project_id = :project AND subject_id = :subject_id AND topic = :topic
+      AND payload::text = :payload::json::text AND attempts = 0 AND failed_at IS NULL);
+
 -- name: claim_jobs
 -- Takes due work of one topic, of all projects, and leases it.
 SELECT project_id, outbox_id, topic, user_id, subject_id, payload, attempts, run_at

@@ -12,6 +12,7 @@ from app.ids import ProjectId, UserId
 Topic = Literal[
     "remember_turn",
     "embed_memories",
+    "reembed",
     "title_conversation",
     "delete_at_engine",
     "extract_facts",

@@ -31,6 +31,7 @@ MODELS = """
            coalesce(i.indisvalid, false) AS valid
     FROM embedding_models e
     LEFT JOIN pg_index i ON i.indexrelid = to_regclass('memory_vectors_nearest_' || e.model_id)
+    WHERE e.filling_since IS NOT NULL OR e.model_id = embedding_model_in_use()
     ORDER BY e.model_id
 """
 LARGEST_PROJECT = """
@@ -45,8 +46,13 @@ PROGRESS = """
 """
 
 
+def index_name(model_id: int) -> str:
+    return f"memory_vectors_nearest_{model_id}"
+
+
 class IndexedModel(msgspec.Struct, frozen=True):
-    """A model, and how its index stands: one that is `made` and not `valid` was interrupted."""
+    """A model that is in use or filled in, and how its index stands: one that is `made` and not
+    `valid` was interrupted."""
 
     model_id: int
     name: str
@@ -56,7 +62,7 @@ class IndexedModel(msgspec.Struct, frozen=True):
 
     @property
     def index(self) -> str:
-        return f"memory_vectors_nearest_{self.model_id}"
+        return index_name(self.model_id)
 
 
 class Progress(msgspec.Struct, frozen=True):

@@ -59,6 +59,7 @@ _index_memories = _sql.statement("index_memories")
 _unindex_memories = _sql.rows("unindex_memories", Unindexed)
 _delete_postings_by_search = _sql.statement("delete_postings_by_search")
 _delete_cache_entries_of = _sql.statement("delete_cache_entries_of")
+_list_after = _sql.statement("list_after")
 _list_texts = _sql.rows("list_texts", StoredText)
 _list_windows = _sql.rows("list_windows", StoredWindow)
 _find_model = _sql.statement("find_model")
@@ -234,6 +235,12 @@ async def delete_cache_entries_of(
     conn: Connection, project: ProjectId, ids: Sequence[MemoryId]
 ) -> int:
     return await _delete_cache_entries_of.run(conn, project=project, memory_ids=ids)
+
+
+async def list_after(
+    conn: Connection, project: ProjectId, after: MemoryId, most: int
+) -> list[MemoryId]:
+    return await _list_after.values(conn, project=project, after=after, most=most)
 
 
 async def list_texts(

@@ -296,6 +296,13 @@ WHERE u.project_id = :project AND u.memory_id = ANY(:memory_ids)
   AND e.project_id = u.project_id AND e.user_id = u.user_id AND e.namespace = u.namespace
   AND e.key = u.key;
 
+-- name: list_after
+-- Ids of a project's memories in order, after one of them.
+SELECT memory_id FROM memories
+WHERE project_id = :project AND memory_id > :after
+ORDER BY memory_id
+LIMIT :most;
+
 -- name: list_texts
 -- What is to be embedded of these memories: of those that have no vectors of this model. A new
 -- version of a memory has none.

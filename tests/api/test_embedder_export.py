@@ -7,37 +7,17 @@ import numpy as np
 import pytest
 
 from app.embeddings import model as models
-from app.embeddings.model import DEFAULT_MODEL, export_folder, load_model, local_folder
+from app.embeddings.model import DEFAULT_MODEL, export_folder, load_model
 from app.embeddings.onnx_model import OnnxModel, is_current
 from app.embeddings.types import Vectors
+from tests.support.tiny_model import save_tiny_model
 
 TEXTS = ["", "Where did Ada park?", "Grüße aus Łódź 🎈", "a much longer text " * 40]
-PROMPTS = {"query": "Find what answers: ", "document": ""}
 
 
 @pytest.fixture
 def tiny_model(tmp_path: Path, sentence_transformer: Any) -> Path:
     return save_tiny_model(tmp_path / "tiny", "cls")
-
-
-def save_tiny_model(folder: Path, pooling: str) -> Path:
-    import torch
-    from sentence_transformers import SentenceTransformer
-    from sentence_transformers.sentence_transformer.modules import Pooling, Transformer
-    from transformers import AutoTokenizer, BertConfig, BertModel
-
-    torch.manual_seed(7)
-    config = BertConfig(
-        hidden_size=16, num_hidden_layers=1, num_attention_heads=2, intermediate_size=32
-    )
-    BertModel(config).save_pretrained(folder)
-    AutoTokenizer.from_pretrained(str(local_folder(DEFAULT_MODEL))).save_pretrained(folder)
-    transformer = Transformer(str(folder), max_seq_length=32)
-    made = SentenceTransformer(
-        modules=[transformer, Pooling(16, pooling_mode=pooling)], prompts=PROMPTS, device="cpu"
-    )
-    made.save(str(folder))
-    return folder
 
 
 def worst_cosine(wanted: Any, found: Vectors) -> float:

@@ -19,12 +19,13 @@ from app.ids import PROJECT_ITSELF, ProjectId, new_id
 from app.jobs.outbox import backlog, list_failed
 from app.jobs.runner import JobRunner, open_job_runner
 from app.jobs.types import FailedJob
-from app.memory.embed import JOBS_MAX, PIECE_TEXTS_MAX, embed_handler
+from app.memory.embed import JOBS_MAX, embed_handler
+from app.memory.pieces import PIECE_TEXTS_MAX
 from app.memory.remember import remember
 from app.memory.types import NewMemory
 from app.recall.recall import recall
 from app.recall.types import Asked, Reach, Recollection
-from tests.support.embedder import HashEmbedder
+from tests.support.embedder import HashEmbedder, OneModel
 from tests.support.eventually import eventually
 from tests.support.postgres_fixtures import fresh_database
 
@@ -114,7 +115,9 @@ class House:
 async def embedding(house: House, embedder: Embedder) -> AsyncIterator[JobRunner]:
     config = Config(outbox_poll_seconds=0.01, outbox_attempts_max=2)
     async with open_job_runner(house.database, config) as jobs:
-        jobs.serve("embed_memories", embed_handler(house.database, embedder), jobs_max=JOBS_MAX)
+        jobs.serve(
+            "embed_memories", embed_handler(house.database, OneModel(embedder)), jobs_max=JOBS_MAX
+        )
         yield jobs
 
 
@@ -148,7 +151,7 @@ async def test_vectors_follow_when_the_embedder_has_loaded(house: House) -> None
     embedder = LoadingEmbedder()
     await house.remember("alpha beta", "gamma delta")
     async with open_job_runner(house.database, Config(outbox_poll_seconds=0.01)) as jobs:
-        jobs.serve("embed_memories", embed_handler(house.database, embedder))
+        jobs.serve("embed_memories", embed_handler(house.database, OneModel(embedder)))
 
         async def waits() -> bool:
             return [(b.waiting, b.failed) for b in await backlog(house.database)] == [(1, 0)]

@@ -42,7 +42,7 @@ class House:
         ids = [MemoryId(new_id()) for _ in range(MEMORIES)]
         await self.owner.execute("INSERT INTO projects VALUES ($1, 'large')", project)
         model = await self.owner.fetchval(
-            """INSERT INTO embedding_models (name, dimensions) VALUES ('m', $1)
+            """INSERT INTO embedding_models (name, dimensions, in_use_since) VALUES ('m', $1, now())
                ON CONFLICT (name, dimensions) DO UPDATE SET name = excluded.name
                RETURNING model_id""",
             DIMENSIONS,

@@ -24,7 +24,7 @@ from app.memory.embed import JOBS_MAX, embed_handler
 from app.memory.forget import forget
 from app.memory.remember import remember
 from app.memory.types import NewMemory
-from tests.support.embedder import HashEmbedder
+from tests.support.embedder import HashEmbedder, OneModel
 from tests.support.eventually import eventually
 from tests.support.postgres_fixtures import fresh_database
 
@@ -63,7 +63,11 @@ class House:
     @asynccontextmanager
     async def embedding(self, embedder: Embedder) -> AsyncIterator[None]:
         async with open_job_runner(self.database, Config(outbox_poll_seconds=0.01)) as jobs:
-            jobs.serve("embed_memories", embed_handler(self.database, embedder), jobs_max=JOBS_MAX)
+            jobs.serve(
+                "embed_memories",
+                embed_handler(self.database, OneModel(embedder)),
+                jobs_max=JOBS_MAX,
+            )
             yield
 
     async def nothing_waits(self) -> bool:

@@ -6,11 +6,12 @@ import threading
 from collections.abc import Sequence
 from typing import Literal
 
+import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
 from app.embeddings.model import Tokens
-from app.embeddings.types import Counted, Lane, Vectors
+from app.embeddings.types import Counted, Embedder, Lane, Vectors
 
 
 class HashEmbedder:
@@ -39,6 +40,16 @@ class HashEmbedder:
     def _direction(self, word: str) -> NDArray[np.float64]:
         seed = int.from_bytes(hashlib.sha256(word.encode()).digest()[:8])
         return np.random.default_rng(seed).standard_normal(self.dimensions)
+
+
+class OneModel(msgspec.Struct):
+    """The model in use, and no other beside it."""
+
+    embedder: Embedder
+    absent: list[str] = []
+
+    def all(self) -> list[Embedder]:
+        return [self.embedder]
 
 
 class GatedModel:
