@@ -18,7 +18,7 @@ from app.db.sql import Connection
 LOCK = 0x766563  # "vec"
 PROGRESS_SECONDS = 0.5
 
-NEIGHBOURS = 16
+NEIGHBOURS = 24
 EFFORT = 200
 """HNSW's m and ef_construction (Malkov and Yashunin, 2016). pgvector's defaults, 16 and 64, find
 too little of a million vectors: docs/memory.md has the figures."""

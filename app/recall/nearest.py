@@ -9,7 +9,7 @@ from app.db.sql import Connection
 from app.recall import queries
 from app.recall.types import Reach, Vector, VectorScored
 
-EFFORT_MIN = 600
+EFFORT_MIN = 1_000
 EFFORT_MAX = 1_000
 """HNSW's ef_search: candidates held while searching. pgvector takes no more than a thousand."""
 
