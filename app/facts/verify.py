@@ -38,7 +38,7 @@ from app.facts.wording import (
 from app.ids import ProjectId
 
 WORDS_MIN = 0.7
-COSINE_MIN = 0.55
+COSINE_MIN = 0.5
 BEST_MAX = 2
 """Sentences that a fact's vector is compared with, one by one and together."""
 

@@ -67,6 +67,7 @@ async def _restore_superseded(
     conn: Connection, project: ProjectId, gone: Sequence[MemoryId]
 ) -> None:
     """What speaks against them is forgotten."""
+    await queries.pass_on_superseded(conn, project, gone)
     if fallen := await queries.list_superseded(conn, project, gone):
         await reinstate(conn, project, fallen)
 

@@ -96,6 +96,7 @@ _delete_memories = _sql.rows("delete_memories", Gone)
 _delete_scope = _sql.statement("delete_scope")
 _list_languages = _sql.rows("list_languages", SpokenLanguage)
 
+_pass_on_superseded = _sql.statement("pass_on_superseded")
 _keep_restored = _sql.statement("keep_restored")
 _mark_for_reading = _sql.rows("mark_for_reading", Unread)
 _list_unread = _sql.statement("list_unread")
@@ -493,6 +494,10 @@ async def list_unread(
         unread_speakers=UNREAD_SPEAKERS,
         most=most,
     )
+
+
+async def pass_on_superseded(conn: Connection, project: ProjectId, ids: Sequence[MemoryId]) -> None:
+    await _pass_on_superseded.run(conn, project=project, memory_ids=ids)
 
 
 async def keep_restored(conn: Connection, project: ProjectId, memory_id: MemoryId) -> None:

@@ -583,6 +583,14 @@ RETURNING m.memory_id, m.user_id, 1 AS passages;
 -- What was said before somebody restored a fact does not supersede it again.
 UPDATE facts SET kept_at = now() WHERE project_id = :project AND memory_id = :memory_id;
 
+-- name: pass_on_superseded!
+-- What fell for one of these, which fell for another that stays, has fallen for that one.
+UPDATE memories m SET superseded_by = gone.superseded_by
+FROM memories gone
+WHERE m.project_id = :project AND m.superseded_by = ANY(:memory_ids)
+  AND gone.project_id = :project AND gone.memory_id = m.superseded_by
+  AND gone.superseded_by <> ALL(:memory_ids);
+
 -- name: list_superseded
 -- What fell for these, and does not go with them.
 SELECT memory_id FROM memories

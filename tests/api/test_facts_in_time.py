@@ -130,6 +130,18 @@ async def test_a_fact_goes_with_its_only_source_and_what_it_superseded_holds_aga
     assert await talk.recalled(HOME) == [ROME["text"]]
 
 
+async def test_what_is_in_between_goes_and_the_rest_stays_in_order(talk: Talk) -> None:
+    lyon = fact("The user lives in Lyon.", attribute="home city", value="Lyon")
+    talk.contradict(PARIS["text"], lyon["text"])
+    await talk.say("I live in Rome.", ROME)
+    paris = await talk.say("By now I live in Paris.", PARIS, day=30)
+    await talk.say("By now I live in Lyon.", lyon, day=60)
+    await talk.api.delete(f"/v1/memories/{paris['id']}")
+    assert await talk.current() == [lyon["text"]]
+    rome = await talk.fact(ROME["text"])
+    assert rome["superseded_by"] == (await talk.fact(lyon["text"]))["id"]
+
+
 async def test_a_fact_with_another_source_is_derived_again(talk: Talk) -> None:
     first = await talk.say("I live in Rome.", ROME)
     second = await talk.say("As I said, I live in Rome.", ROME, day=3)

@@ -26,11 +26,11 @@ from tests.bench.world import World, open_world  # noqa: E402
 BENCHES = (
     *("added_time", "streaming", "slow_streams", "exact_hit"),
     *("remember", "recall", "storage", "evidence", "peers", "ingest"),
-    *("million", "tune"),
+    *("million", "tune", "facts"),
 )
-ON_REQUEST = ("evidence", "peers", "million", "tune")
+ON_REQUEST = ("evidence", "peers", "million", "tune", "facts")
 """They need a data set; `million` takes half an hour, `tune` changes nothing by itself, `peers`
-installs others' programs into environments of their own."""
+installs others' programs into environments of their own, `facts` asks the bundled engine."""
 
 BY_NAME = ("ingest",)
 """What takes minutes and leaves much behind."""
