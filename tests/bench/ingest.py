@@ -79,6 +79,7 @@ async def _insert(world: World, texts: list[str]) -> float:
                 NewMemory(
                     user_id=user,
                     kind="note",
+                    language="english",
                     content=text,
                     occurred_at=now,
                     trust="application",

@@ -104,7 +104,12 @@ def _ways(
 
 def _memory(user: UserId, text: str) -> NewMemory:
     return NewMemory(
-        user_id=user, kind="note", content=text, occurred_at=datetime.now(UTC), trust="application"
+        user_id=user,
+        kind="note",
+        language="english",
+        content=text,
+        occurred_at=datetime.now(UTC),
+        trust="application",
     )
 
 
