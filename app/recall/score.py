@@ -34,6 +34,9 @@ WEIGHTS = {
 CONFIDENCE = {"bias": -10.8, "window": 18.6, "covered": 4.36}
 """Of the logarithm of the odds that the query is answered by what is remembered."""
 
+CONFIDENCE_BY_WORDS = {"bias": -3.36, "covered": 6.91}
+"""The same where there are no vectors."""
+
 FITS_MIN = 0.28
 """Below this confidence nothing is put into a prompt of its own accord."""
 
@@ -46,10 +49,18 @@ def weighed(columns: dict[str, Floats]) -> dict[str, Floats]:
 
 
 def confidence(pool: Pool) -> float:
-    """The probability that something in the pool, which is not empty, fits the query."""
-    signs = evidence(pool)
-    logit = CONFIDENCE["bias"] + sum(CONFIDENCE[name] * value for name, value in signs.items())
-    return 1 / (1 + math.exp(-max(-LOGIT_MAX, min(logit, LOGIT_MAX))))
+    """The probability that something in the pool, which is not empty, fits the query.
+
+    What has no vector yet, or all while there is no embedder, is judged by its words alone.
+    """
+    covered = pool.terms.known * terms_share(pool)
+    unseen = np.isnan(pool.whole)
+    sure = []
+    if not unseen.all():
+        sure.append(_logistic(CONFIDENCE, evidence(pool)))
+    if unseen.any():
+        sure.append(_logistic(CONFIDENCE_BY_WORDS, {"covered": float(covered[unseen].max())}))
+    return max(sure)
 
 
 def evidence(pool: Pool) -> dict[str, float]:
@@ -61,3 +72,8 @@ def evidence(pool: Pool) -> dict[str, float]:
         "window": float(np.nan_to_num(pool.whole).max()),
         "covered": pool.terms.known * float(terms_share(pool).max()),
     }
+
+
+def _logistic(weights: dict[str, float], signs: dict[str, float]) -> float:
+    logit = weights["bias"] + sum(weights[name] * value for name, value in signs.items())
+    return 1 / (1 + math.exp(-max(-LOGIT_MAX, min(logit, LOGIT_MAX))))

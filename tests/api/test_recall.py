@@ -319,3 +319,16 @@ async def test_how_sure_recall_is(mine: Api, me: str, backstory: Service) -> Non
     strange = await recall(mine, "Who won the chess tournament in Oslo?")
     assert fits["confidence"] > 0.8 > 0.2 > strange["confidence"]
     assert strange["data"], "explicit search shows what there is"
+
+
+async def test_only_what_fits_is_put_into_a_prompt(mine: Api, me: str, backstory: Service) -> None:
+    await remember(mine, "My sister Zora repairs violins in Ghent.", "It rains.")
+    await embedded(backstory, me, 2)
+    fits = await mine.respond("Where does my sister Zora repair violins?", memory=True)
+    strange = await mine.respond("Who won the chess tournament in Oslo?", memory=True)
+    asked_for = await mine.respond(
+        "Who won the chess tournament in Oslo?", memory={"recall": {"min_score": 0}}
+    )
+    assert fits["recalled"]
+    assert "recalled" not in strange
+    assert asked_for["recalled"]

@@ -136,3 +136,9 @@ def test_every_candidate_has_one_finite_place(rows: list[tuple[int, int, float]]
 def test_surer_of_what_is_nearer() -> None:
     far, near = a_pool({"cosine": 0.1}), a_pool({"cosine": 0.8, "terms": (1, 1)})
     assert judge(far, Question()).confidence < 0.5 < judge(near, Question()).confidence
+
+
+def test_words_alone_can_be_sure_of_what_has_no_vector_yet() -> None:
+    far = {"cosine": 0.1}
+    assert judge(a_pool(far, {"terms": (1, 1)}), PLAIN).confidence > 0.5
+    assert judge(a_pool(far, {"terms": (0, 0)}), PLAIN).confidence < 0.1
