@@ -1,7 +1,7 @@
 """The index of vectors, for scopes that are too large to be looked through: HNSW by pgvector.
 
 One for each embedding model, made by the owner of the tables while the service goes on. Recall
-reads it through `nearest_memories` (migration 0009), and looks through all where it is not there.
+reads it through `nearest_memories` (migration 0018), and looks through all where it is not there.
 """
 
 import asyncio
