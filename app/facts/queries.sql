@@ -16,24 +16,31 @@ FROM unnest(:texts::text[], :languages::text[])
 ORDER BY given.place;
 
 -- name: list_near
--- The facts about a subject that are nearest to a new one; those without a vector, which have just
--- come, before all others.
-SELECT f.memory_id, m.content, m.language, f.attribute, f.value,
-       coalesce(m.valid_from, m.occurred_at) AS valid_from, m.valid_to, m.occurred_at AS said_at,
-       m.superseded_at IS NOT NULL AS superseded, f.kept_at
-FROM facts f
-JOIN memories m ON m.project_id = :project AND m.memory_id = f.memory_id
-LEFT JOIN LATERAL (
-    SELECT v.embedding <#> :vector::halfvec AS distance
-    FROM memory_vectors v
-    WHERE v.project_id = :project AND v.memory_id = f.memory_id AND v.part = 0
-      AND v.model_id = (
-          SELECT model_id FROM embedding_models
-          WHERE name = :model AND dimensions = vector_dims(:vector::halfvec))) v ON true
-WHERE f.project_id = :project AND f.user_id = :user_id AND f.about = :about
-  AND (m.expires_at IS NULL OR m.expires_at > now())
-ORDER BY v.distance NULLS FIRST, f.memory_id DESC
-LIMIT :most;
+-- The facts about a subject that are nearest to a new one, and as many that have just come and have
+-- no vector yet.
+WITH known AS MATERIALIZED (
+    SELECT f.memory_id, m.content, m.language, f.attribute, f.value,
+           coalesce(m.valid_from, m.occurred_at) AS valid_from, m.valid_to, m.occurred_at AS said_at,
+           m.superseded_at IS NOT NULL AS superseded, f.kept_at, v.distance
+    FROM facts f
+    JOIN memories m ON m.project_id = :project AND m.memory_id = f.memory_id
+    LEFT JOIN LATERAL (
+        SELECT v.embedding <#> :vector::halfvec AS distance
+        FROM memory_vectors v
+        WHERE v.project_id = :project AND v.memory_id = f.memory_id AND v.part = 0
+          AND v.model_id = (
+              SELECT model_id FROM embedding_models
+              WHERE name = :model AND dimensions = vector_dims(:vector::halfvec))) v ON true
+    WHERE f.project_id = :project AND f.user_id = :user_id AND f.about = :about
+      AND (m.expires_at IS NULL OR m.expires_at > now())
+)
+(SELECT memory_id, content, language, attribute, value, valid_from, valid_to, said_at, superseded,
+        kept_at
+ FROM known WHERE distance IS NOT NULL ORDER BY distance, memory_id LIMIT :most)
+UNION ALL
+(SELECT memory_id, content, language, attribute, value, valid_from, valid_to, said_at, superseded,
+        kept_at
+ FROM known WHERE distance IS NULL ORDER BY memory_id DESC LIMIT :most);
 
 -- name: find_statement^
 -- The fact that holds a statement's key, and its text, which may have been corrected since.

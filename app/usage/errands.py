@@ -8,7 +8,7 @@ from typing import Any
 import msgspec
 
 from app.engine.types import Engine, EngineRequest, Event
-from app.errors import EngineBroken, EngineError, EngineTimeout
+from app.errors import EngineBroken, EngineError, EngineTimeout, EngineUnavailable
 from app.ids import RequestId, created_at, new_id
 from app.jobs.types import Job
 from app.usage.record import RequestLog
@@ -31,7 +31,8 @@ class Errands:
     async def ask(
         self, job: Job, purpose: str, request: EngineRequest, seconds_max: float
     ) -> Answer:
-        """What the engine says, in full. Raises EngineError; either way the log has its line."""
+        """What the engine says, in full. Raises EngineError. The log has a line of every call that
+        was made: none while the engine is left in peace."""
         line = _line(job, purpose, request.model, self.engine.name)
         started = time.perf_counter()
         try:
@@ -41,7 +42,8 @@ class Errands:
             raise
         finally:
             line.total_ms = (time.perf_counter() - started) * 1000
-            self._request_log.add(line)
+            if line.error_code != EngineUnavailable.code:
+                self._request_log.add(line)
 
     async def _listen(
         self, request: EngineRequest, line: RequestRecord, seconds_max: float
