@@ -9,9 +9,8 @@ from app.db.sql import Connection
 from app.recall import queries
 from app.recall.types import Reach, Vector, VectorScored
 
-EFFORT_MIN = 1_000
-EFFORT_MAX = 1_000
-"""HNSW's ef_search: candidates held while searching. pgvector takes no more than a thousand."""
+EFFORT = 1_000
+"""HNSW's ef_search: candidates held while searching, as many as pgvector allows."""
 
 
 async def nearest(
@@ -25,8 +24,7 @@ async def nearest(
 ) -> list[VectorScored]:
     """Never fewer than there are: where the index of a `large` scope gives too few (it is not
     there, or the filter lets too little pass), all are looked through."""
-    if large:
-        effort = min(max(EFFORT_MIN, 2 * most), EFFORT_MAX)
-        if found := await queries.rank_by_index(conn, reach, model, vector, most, effort):
-            return found
+    found = await queries.rank_by_index(conn, reach, model, vector, most, EFFORT) if large else []
+    if found:
+        return found
     return await queries.rank_by_vector(conn, reach, model, vector, most)

@@ -28,13 +28,17 @@ MEMORY_COLUMNS = (
     *("occurred_at", "trust"),
 )
 VECTOR_COLUMNS = ("project_id", "user_id", "model_id", "memory_id", "part", "embedding")
-WORDS = "SELECT words_in(memory_terms('english', NULL, s)) FROM unnest($1::text[]) AS s"
+WORDS = """
+    SELECT (SELECT ceil(coalesce(sum(t.words), 0))::integer
+            FROM memory_terms('english', NULL, s.said) AS t)
+    FROM unnest($1::text[]) WITH ORDINALITY AS s (said, number)
+    ORDER BY number
+"""
 TERMS = """
     CREATE TEMP TABLE seed_terms AS
-    SELECT (number - 1)::integer AS seed, lexeme AS term,
-           cardinality(positions)::smallint AS frequency
+    SELECT (number - 1)::integer AS seed, t.term, t.frequency
     FROM unnest($1::text[]) WITH ORDINALITY AS s (said, number)
-    CROSS JOIN LATERAL unnest(memory_terms('english', NULL, said))
+    CROSS JOIN LATERAL memory_terms('english', NULL, said) AS t
 """
 SAID = """
     CREATE TEMP TABLE IF NOT EXISTS said (
@@ -45,6 +49,10 @@ POSTINGS = """
     SELECT $1, user_id, term, memory_id, frequency, words
     FROM said JOIN seed_terms USING (seed)
     ORDER BY user_id, term, memory_id
+"""
+LANGUAGES = """
+    INSERT INTO memory_languages (project_id, user_id, language, memories)
+    SELECT $1, user_id, 'english', count(*) FROM said GROUP BY user_id
 """
 SCOPES = """
     INSERT INTO memory_scopes (project_id, user_id, memories, words)
@@ -122,6 +130,7 @@ async def fill(
     progress("tidying up, as autovacuum would")
     for table in ("memories", "memory_vectors", "memory_postings"):
         await conn.execute(f"VACUUM ANALYZE {table}", timeout=3600)
+    await conn.execute(LANGUAGES, project)
     await conn.execute(SCOPES, project)
 
 

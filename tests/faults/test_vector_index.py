@@ -1,7 +1,10 @@
 """Large scopes: the index of vectors, what it gives, and what is done where it gives too little."""
 
+import asyncio
+import re
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 from uuid import UUID
 
@@ -20,6 +23,8 @@ from app.recall import queries
 from app.recall.nearest import nearest
 from app.recall.types import Reach, Vector, VectorScored
 from tests.support.postgres_fixtures import DatabaseUrls, fresh_database
+from tests.support.service import free_port
+from tests.support.serving import run_command
 
 ADA, BOB = UserId(UUID(int=1)), UserId(UUID(int=2))
 START = datetime(2026, 5, 1, tzinfo=UTC)
@@ -175,3 +180,32 @@ async def test_too_few_within_reach_are_all_found(house: House) -> None:
     scope = reach(house, ADA, BOB, until=START + timedelta(minutes=5))
     assert await house.by_index(scope, vector) == []
     assert len(await house.nearest(scope, vector)) == 5
+
+
+async def test_doctor_compares_the_index_with_all(house: House, tmp_path: Path) -> None:
+    await house.owner.execute(
+        """INSERT INTO memory_scopes
+           SELECT project_id, user_id, count(*), 0 FROM memories GROUP BY 1, 2
+           ON CONFLICT DO NOTHING"""
+    )
+    await house.build()
+    indexed = await examined(house, tmp_path, exact_max=100)
+    shares = re.findall(
+        r"ok   The index finds ([\d.]+)% of the exact best 10, of 20 vectors", indexed
+    )
+    assert len(shares) == 2
+    assert all(float(share) >= 95 for share in shares)
+    assert "small enough" in await examined(house, tmp_path, exact_max=MEMORIES)
+    await house.owner.execute("DROP INDEX memory_vectors_nearest_1")
+    assert "warn There is no index of vectors yet" in await examined(house, tmp_path, exact_max=100)
+
+
+async def examined(house: House, tmp_path: Path, exact_max: int) -> str:
+    environ = {
+        "BACKSTORY_DATABASE_URL": house.urls.service,
+        "BACKSTORY_DATABASE_OWNER_URL": house.urls.owner,
+        "BACKSTORY_RECALL_EXACT_MAX": str(exact_max),
+    }
+    arguments = ("doctor", "--recall", "--data-dir", str(tmp_path), "--port", str(free_port()))
+    done = await asyncio.to_thread(run_command, *arguments, **environ)
+    return done.stdout
