@@ -41,19 +41,11 @@ async def gather(
 ) -> None:
     """Work on the facts of memories, which waits a while for more of its user and subject; what
     is full is due at once."""
-    memories = work.payload["memories"]
-    if len(memories) >= most:
+    if len(work.payload["memories"]) >= most:
         await enqueue_all(conn, project, "extract_facts", [work])
-    elif not await queries.gather_into_job(
-        conn, project, work.user_id, work.subject_id, memories, most
-    ):
+    elif not await queries.gather_into_job(conn, project, work, most):
         wait = timedelta(seconds=wait_seconds)
         await queries.insert_gathering_job(conn, project, work, wait)
-
-
-async def is_waiting(conn: Connection, project: ProjectId, topic: Topic, subject_id: UUID) -> bool:
-    """Whether work about a thing waits that nobody has begun."""
-    return await queries.is_waiting(conn, project, topic, subject_id)
 
 
 async def enqueue_once(

@@ -13,7 +13,6 @@ _sql = load(__file__)
 _insert_jobs = _sql.statement("insert_jobs")
 _gather_into_job = _sql.statement("gather_into_job")
 _insert_gathering_job = _sql.statement("insert_gathering_job")
-_is_waiting = _sql.statement("is_waiting")
 _insert_job_once = _sql.statement("insert_job_once")
 _claim_jobs = _sql.rows("claim_jobs", Job)
 _delete_job = _sql.statement("delete_job")
@@ -43,20 +42,15 @@ async def insert_jobs(
     )
 
 
-async def gather_into_job(
-    conn: Connection,
-    project: ProjectId,
-    user_id: UserId,
-    subject_id: UUID | None,
-    memories: Sequence[str],
-    most: int,
-) -> bool:
-    """False where no work waits that has room for them."""
+async def gather_into_job(conn: Connection, project: ProjectId, work: Work, most: int) -> bool:
+    """False where no work waits that has room for its memories."""
+    memories = work.payload["memories"]
     found = await _gather_into_job.value(
         conn,
         project=project,
-        user_id=user_id,
-        subject_id=subject_id,
+        user_id=work.user_id,
+        subject_id=work.subject_id,
+        model=work.payload.get("model"),
         memories=memories,
         count=len(memories),
         most=most,
@@ -76,11 +70,6 @@ async def insert_gathering_job(
         payload=work.payload,
         wait=wait,
     )
-
-
-async def is_waiting(conn: Connection, project: ProjectId, topic: Topic, subject_id: UUID) -> bool:
-    values = {"project": project, "topic": topic, "subject_id": subject_id}
-    return bool(await _is_waiting.value(conn, **values))
 
 
 async def insert_job_once(conn: Connection, project: ProjectId, topic: Topic, work: Work) -> None:

@@ -6,7 +6,8 @@ FROM unnest(:outbox_ids::uuid[], :user_ids::uuid[], :subject_ids::uuid[], :paylo
     AS given (outbox_id, user_id, subject_id, payload);
 
 -- name: gather_into_job
--- Adds memories to work on a user's facts that waits for more and has room for them; gives it.
+-- Adds memories to work on a user's facts, for the same model, that waits for more and has room for
+-- them; gives it.
 UPDATE outbox SET
     payload = (payload::jsonb || jsonb_build_object(
         'memories', (payload -> 'memories')::jsonb || :memories::jsonb))::json,
@@ -17,6 +18,7 @@ WHERE project_id = :project AND outbox_id = (
     WHERE project_id = :project AND user_id = :user_id AND topic = 'extract_facts'
       AND failed_at IS NULL AND attempts = 0 AND run_at > now()
       AND subject_id IS NOT DISTINCT FROM :subject_id
+      AND payload ->> 'model' IS NOT DISTINCT FROM :model
       AND json_array_length(payload -> 'memories') + :count <= :most
     ORDER BY outbox_id
     LIMIT 1
@@ -29,21 +31,15 @@ INSERT INTO outbox (project_id, outbox_id, topic, user_id, subject_id, payload, 
 VALUES (:project, :outbox_id, 'extract_facts', :user_id, :subject_id, :payload,
         now() + :wait::interval);
 
--- name: is_waiting
--- Whether work about a thing waits that nobody has begun.
-SELECT EXISTS (
-    SELECT FROM outbox
-    WHERE project_id = :project AND subject_id = :subject_id AND topic = :topic
-      AND attempts = 0 AND failed_at IS NULL);
-
 -- name: insert_job_once!
--- The same, unless it waits already and nobody has begun with it.
+-- Work to be done, unless the same waits already and nobody has begun with it.
 INSERT INTO outbox (project_id, outbox_id, topic, user_id, subject_id, payload)
 SELECT :project, :outbox_id, :topic, :user_id, :subject_id, :payload
 WHERE NOT EXISTS (
     SELECT FROM outbox
     WHERE project_id = :project AND subject_id = :subject_id AND topic = :topic
-      AND payload::text = :payload::json::text AND attempts = 0 AND failed_at IS NULL);
+      AND user_id = :user_id AND payload::text = :payload::json::text
+      AND attempts = 0 AND failed_at IS NULL);
 
 -- name: claim_jobs
 -- Takes due work of one topic, of all projects, and leases it.

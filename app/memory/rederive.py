@@ -33,8 +33,7 @@ async def derive_again(
     conn: Connection, project: ProjectId, derived: Sequence[MemoryId], gone: Sequence[MemoryId]
 ) -> None:
     """Enqueues what derives these facts and summaries, which go, from what they came from, where
-    it is still there. A topic that nobody works on is not waited for: it is worked off where it is
-    switched on."""
+    it is still there."""
     support = await queries.list_support(conn, project, derived, gone)
     facts = [one for one in support if one.derived_kind == "fact" and one.kind == "message"]
     for (user, conversation), ids in _by_talk(facts).items():

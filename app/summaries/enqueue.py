@@ -5,7 +5,7 @@ from typing import Any
 from app.conversations.types import Turn
 from app.db.sql import Connection
 from app.ids import PROJECT_ITSELF, ProjectId, UserId
-from app.jobs.outbox import enqueue, is_waiting
+from app.jobs import outbox
 from app.settings.read import SettingsReader
 from app.summaries.about import About, conversation_key
 
@@ -29,7 +29,6 @@ class Automatic:
 
 
 async def enqueue_once(conn: Connection, about: About, payload: dict[str, Any]) -> None:
-    """Unless work about the same waits already, and nobody has begun with it."""
+    """Unless just that waits already, and nobody has begun with it."""
     subject = about.conversation or about.user
-    if not await is_waiting(conn, about.project, "summarize", subject):
-        await enqueue(conn, about.project, "summarize", about.user, subject, payload)
+    await outbox.enqueue_once(conn, about.project, "summarize", about.user, subject, payload)
