@@ -10,10 +10,11 @@ from app.db.database import Database
 from app.db.sql import Connection
 from app.engine.types import Engine
 from app.erasure import queries
-from app.errors import EngineUnavailable, EngineUnreachable, NotFound, Unavailable
+from app.errors import NotFound
 from app.ids import PROJECT_ITSELF, ProjectId, ResponseId
 from app.jobs.outbox import done, enqueue
 from app.jobs.types import Handler, Job
+from app.usage.errands import waiting_for_engine
 
 
 class KeptResponse(msgspec.Struct, frozen=True):
@@ -60,7 +61,5 @@ async def _delete(engine: Engine, kept: KeptResponse) -> None:
     """Raises Unavailable while the engine is away."""
     if kept.engine != engine.address:
         raise NotFound(f"The response is kept by {kept.engine}, which is not the engine any more.")
-    try:
+    with waiting_for_engine():
         await engine.delete(kept.engine_response_id)
-    except (EngineUnreachable, EngineUnavailable) as error:
-        raise Unavailable(error.message) from error

@@ -7,13 +7,7 @@ import structlog
 
 from app.config import Config
 from app.engine.types import EngineRequest
-from app.errors import (
-    EngineRefused,
-    EngineUnavailable,
-    EngineUnreachable,
-    InvalidRequest,
-    Unavailable,
-)
+from app.errors import EngineRefused, InvalidRequest
 from app.facts import judge
 from app.facts.answer import proposed_in
 from app.facts.judge import Pair
@@ -21,7 +15,7 @@ from app.facts.passages import Cut, cut
 from app.facts.prompt import extraction, held_to, schema_of
 from app.facts.types import Message, Proposed, Verdict
 from app.jobs.types import Job
-from app.usage.errands import Answer, Errands
+from app.usage.errands import Answer, Errands, waiting_for_engine
 
 log = structlog.get_logger()
 
@@ -40,10 +34,12 @@ class Asking:
         """Models that took a request only without one."""
 
     async def model(self, named: str | None) -> str:
-        """The one that is named, or the only one that there is. Raises InvalidRequest."""
+        """The one that is named, or the only one that there is. Raises InvalidRequest, or
+        Unavailable where no engine can be reached."""
         if named:
             return named
-        found = await self._errands.engine.models()
+        with waiting_for_engine():
+            found = await self._errands.engine.models()
         if found and (len(found) == 1 or self._errands.engine.name == "local"):
             return found[0].id
         raise InvalidRequest(
@@ -82,10 +78,8 @@ class Asking:
     async def _ask(
         self, job: Job, purpose: str, request: EngineRequest, schema: dict[str, Any]
     ) -> Answer:
-        try:
+        with waiting_for_engine():
             return await self._held(job, purpose, request, schema)
-        except (EngineUnreachable, EngineUnavailable) as error:
-            raise Unavailable(error.message) from error
 
     async def _held(
         self, job: Job, purpose: str, request: EngineRequest, schema: dict[str, Any]

@@ -14,6 +14,7 @@ from app.summaries.parts import SummaryParts
 from app.summaries.profile_summary import summarise_profile
 from app.summaries.summarise import summarise_step, way_of
 from app.summaries.types import Method
+from app.usage.errands import waiting_for_engine
 
 ATTEMPTS_MAX = 4
 SPARE_SECONDS = 10.0
@@ -32,7 +33,8 @@ class Payload(msgspec.Struct):
 def summary_handler(parts: SummaryParts) -> Handler:
     async def handle(jobs: Sequence[Job]) -> None:
         for job in jobs:
-            await _summarise(parts, job)
+            with waiting_for_engine():
+                await _summarise(parts, job)
 
     return handle
 

@@ -2,13 +2,21 @@
 
 import asyncio
 import time
-from contextlib import aclosing
+from collections.abc import Iterator
+from contextlib import aclosing, contextmanager
 from typing import Any
 
 import msgspec
 
 from app.engine.types import Engine, EngineRequest, Event
-from app.errors import EngineBroken, EngineError, EngineTimeout, EngineUnavailable
+from app.errors import (
+    EngineBroken,
+    EngineError,
+    EngineTimeout,
+    EngineUnavailable,
+    EngineUnreachable,
+    Unavailable,
+)
 from app.ids import RequestId, created_at, new_id
 from app.jobs.types import Job
 from app.usage.record import RequestLog
@@ -53,6 +61,16 @@ class Errands:
                 return await _whole_answer(self.engine, request, line)
         except TimeoutError:
             raise EngineTimeout(f"The engine did not answer within {seconds_max:g} s.") from None
+
+
+@contextmanager
+def waiting_for_engine() -> Iterator[None]:
+    """Work that comes while the engine is away waits for it, and no attempt counts. Raises
+    Unavailable."""
+    try:
+        yield
+    except (EngineUnreachable, EngineUnavailable) as error:
+        raise Unavailable(error.message) from error
 
 
 async def _whole_answer(engine: Engine, request: EngineRequest, line: RequestRecord) -> Answer:
