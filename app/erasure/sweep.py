@@ -48,7 +48,10 @@ async def sweep(parts: Parts) -> None:
     async with parts.database.across() as conn:
         found = await queries.list_users_to_sweep(conn, USERS_AT_A_TIME)
     for one in found:
-        await _sweep_one(parts, one)
+        try:
+            await _sweep_one(parts, one)
+        except Exception as error:  # another's turn comes all the same
+            log.warning("users.not_swept", error=said(error))
 
 
 async def _sweep_one(parts: Parts, one: ErasedBefore) -> None:

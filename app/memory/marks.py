@@ -10,7 +10,7 @@ from hashlib import blake2b
 
 from app.db.sql import Connection
 from app.identity.users import Users
-from app.ids import MemoryId, ProjectId, UserId
+from app.ids import PROJECT_ITSELF, MemoryId, ProjectId, UserId
 from app.memory import queries
 from app.memory.types import NewMemory
 
@@ -27,6 +27,8 @@ class Marks:
     ) -> None:
         """These are forgotten. In the transaction that forgets them."""
         name = await self._name(conn, project, user)
+        if name is None:
+            return
         if marks := sorted({self._mark(name, text) for text in texts}):
             await queries.insert_marks(conn, project, marks)
 
@@ -46,14 +48,19 @@ class Marks:
         user = memories[0].user_id
         await queries.lock_scopes(conn, project, [user])
         name = await self._name(conn, project, user)
+        if name is None:
+            return list(memories)
         marks = [self._mark(name, memory.content) for memory in memories]
         forgotten = await queries.find_marks(conn, project, marks)
         pairs = zip(memories, marks, strict=True)
         return [memory for memory, mark in pairs if mark not in forgotten]
 
-    async def _name(self, conn: Connection, project: ProjectId, user: UserId) -> str:
-        """The project itself has none."""
-        return (await self._users.names(conn, project, {user})).get(user, "")
+    async def _name(self, conn: Connection, project: ProjectId, user: UserId) -> str | None:
+        """Empty for the project itself; None for who is erased, whose texts are not the project's
+        for that."""
+        if user == PROJECT_ITSELF:
+            return ""
+        return (await self._users.names(conn, project, {user})).get(user)
 
     def _mark(self, name: str, text: str) -> bytes:
         said = text.replace("\x00", "\ufffd").strip()

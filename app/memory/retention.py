@@ -10,6 +10,7 @@ import msgspec
 
 from app.ids import PROJECT_ITSELF, MemoryId, ProjectId, UserId, id_at
 from app.memory.types import LOWEST_ID, Retention
+from app.settings.types import RETENTION_DAYS_MAX
 
 
 class Rule(msgspec.Struct, frozen=True):
@@ -38,7 +39,9 @@ def _rules_in(project: ProjectId, values: dict[UserId, Any]) -> Iterable[Rule]:
     now = datetime.now(UTC)
     own = [user for user in values if user != PROJECT_ITSELF]
     for user, days in values.items():
-        if not isinstance(days, int) or isinstance(days, bool) or days < 1:
+        if not isinstance(days, int) or isinstance(days, bool):
+            continue
+        if not 1 <= days <= RETENTION_DAYS_MAX:
             continue
         below = outdated(days, now)
         if user == PROJECT_ITSELF:

@@ -36,14 +36,20 @@ class Uses:
             counter.update(map(MemoryId, ids))
 
     async def flush(self) -> None:
-        """Raises Unavailable; what was not written is gathered still."""
+        """What could not be written is gathered still, and holds up no other project."""
         for project in list(self._gathered):
-            while counter := self._gathered[project]:
-                some = dict(list(counter.items())[:WRITTEN_MAX])
-                await self._write(project, some)
-                counter.subtract(some)
-                self._gathered[project] = +counter
-            del self._gathered[project]
+            try:
+                await self._flush(project)
+            except Exception as error:
+                log.warning("memories.uses_not_counted", error=said(error))
+
+    async def _flush(self, project: ProjectId) -> None:
+        while counter := self._gathered[project]:
+            some = dict(list(counter.items())[:WRITTEN_MAX])
+            await self._write(project, some)
+            counter.subtract(some)
+            self._gathered[project] = +counter
+        del self._gathered[project]
 
     async def _write(self, project: ProjectId, some: Mapping[MemoryId, int]) -> None:
         async with self._database.tenant(project) as conn:
@@ -59,17 +65,10 @@ async def open_uses(database: Database, flush_seconds: float) -> AsyncIterator[U
     finally:
         task.cancel()
         await asyncio.gather(task, return_exceptions=True)
-        await _flush(uses)
+        await uses.flush()
 
 
 async def _flush_forever(uses: Uses, seconds: float) -> None:
     while True:
         await asyncio.sleep(seconds)
-        await _flush(uses)
-
-
-async def _flush(uses: Uses) -> None:
-    try:
         await uses.flush()
-    except Exception as error:
-        log.warning("memories.uses_not_counted", error=said(error))

@@ -10,6 +10,7 @@ from app.ids import UserId
 OWN_KEY = "backstory"
 SUMMARIZE_AFTER_MAX = 12_000
 """So much is summarised at a time."""
+RETENTION_DAYS_MAX = 36_500
 
 
 class GatewaySettings(msgspec.Struct, frozen=True, kw_only=True):
@@ -36,7 +37,7 @@ class GatewaySettings(msgspec.Struct, frozen=True, kw_only=True):
     """Whether the engine sums profiles up."""
     compact_threshold: Annotated[int, Meta(ge=1)] | None = None
     """Contexts that are continued and have more tokens are compacted."""
-    memory_retention_days: Annotated[int, Meta(ge=1, le=36_500)] | None = None
+    memory_retention_days: Annotated[int, Meta(ge=1, le=RETENTION_DAYS_MAX)] | None = None
     """Memories are dropped so long after they were remembered; None keeps them for ever."""
     memory_language: Annotated[str, Meta(pattern="^[a-z]{2,3}$")] | None = None
     """What memories are written in (ISO 639-1); by default each text tells it."""
