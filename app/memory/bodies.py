@@ -15,6 +15,7 @@ from app.memory.types import Kind, NewMemory
 from app.web.times import parse_time
 
 Name = Annotated[str, Meta(min_length=1, max_length=512)]
+Share = Annotated[float, Meta(ge=0, le=1)]
 Time = str | int | float
 
 METADATA_DEPTH_MAX = 32

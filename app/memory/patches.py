@@ -1,16 +1,14 @@
 """What a client wants changed of a memory, and what the memory is with it."""
 
-from typing import Annotated, Any
+from typing import Any
 
 import msgspec
-from msgspec import UNSET, Meta, UnsetType
+from msgspec import UNSET, UnsetType
 
 from app.config import Config
-from app.errors import InvalidRequest, TooLarge
-from app.memory.bodies import Name, Time, check_depth, time_of
+from app.errors import InvalidRequest
+from app.memory.bodies import Name, Share, Time, check_depth, check_size, time_of
 from app.memory.types import FOUND, Kind, NewMemory, StoredMemory
-
-Share = Annotated[float, Meta(ge=0, le=1)]
 
 
 class MemoryPatch(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
@@ -79,11 +77,6 @@ def merge(value: Any, patch: Any) -> Any:
 
 
 def _check(memory: NewMemory, bytes_max: int) -> None:
-    if not memory.content.strip():
-        raise InvalidRequest("'content' must not be empty.", param="content")
-    if len(memory.content.encode()) > bytes_max:
-        raise TooLarge(f"'content' is larger than {bytes_max} bytes.", param="content")
-    if len(msgspec.json.encode(memory.metadata)) > bytes_max:
-        raise TooLarge(f"'metadata' is larger than {bytes_max} bytes.", param="metadata")
+    check_size(memory.content, memory.metadata, bytes_max)
     if memory.valid_from and memory.valid_to and memory.valid_to < memory.valid_from:
         raise InvalidRequest("'valid_to' must not be before 'valid_from'.", param="valid_to")

@@ -10,7 +10,7 @@ from pgvector import HalfVector
 
 from app.errors import InvalidRequest
 from app.ids import MemoryId, UserId, new_id, parse_id
-from app.memory.bodies import check_size, conversation_id, memory_id, time_of
+from app.memory.bodies import check_depth, check_size, conversation_id, memory_id, time_of
 from app.memory.clean import without_nul
 from app.memory.show import SOURCE_PREFIX
 from app.memory.types import FactDetails, NewMemory, SourceKey
@@ -25,7 +25,11 @@ from app.transfer.types import (
     Stamp,
     StoredVector,
     Vector,
+    Version,
 )
+
+LENGTH_TOLERANCE = 0.01
+"""Recall takes the inner product of two vectors for their cosine."""
 
 
 class Defaults(msgspec.Struct, frozen=True, kw_only=True):
@@ -58,7 +62,7 @@ class Reader:
             stamp=_stamp(line),
             marks=_marks(line),
             vectors=_vectors(line.vectors, self._model),
-            versions=tuple(without_nul(version) for version in line.versions),
+            versions=tuple(map(_version, line.versions)),
         )
 
     def _memory(self, line: MemoryLine, owner: UserId) -> NewMemory:
@@ -144,6 +148,14 @@ def _stamp(line: MemoryLine) -> Stamp | None:
     )
 
 
+def _version(version: Version) -> Version:
+    check_depth(version.metadata, "versions")
+    conversation_id(version.conversation)
+    if version.superseded_by is not None:
+        _memory_id(version.superseded_by, "versions")
+    return without_nul(version)
+
+
 def _vectors(vectors: tuple[Vector, ...], model: Model | None) -> tuple[StoredVector, ...]:
     """Those of the model that embeds here; what others made is made anew."""
     if model is None:
@@ -163,10 +175,13 @@ def _vector(vector: Vector) -> StoredVector:
         numbers = np.frombuffer(data, dtype="<f2")
     except (Base64Error, ValueError):
         raise _no_vector() from None
-    if not len(numbers) or not np.isfinite(numbers).all():
+    length = np.linalg.norm(numbers.astype(np.float64))
+    if not abs(length - 1) <= LENGTH_TOLERANCE:
         raise _no_vector()
     return StoredVector(vector.part, vector.made_of, HalfVector(numbers))
 
 
 def _no_vector() -> InvalidRequest:
-    return InvalidRequest("'float16' must be the base64 of finite 16-bit numbers.", param="vectors")
+    return InvalidRequest(
+        "'float16' must be the base64 of 16-bit numbers, a vector of length 1.", param="vectors"
+    )

@@ -11,20 +11,23 @@ from pgvector import HalfVector
 
 from app.errors import BackstoryError
 from app.ids import MemoryId
-from app.memory.bodies import Name, Time
+from app.memory.bodies import Name, Share, Time
 from app.memory.types import Kind, Memory, NewMemory, SourceType, Trust, Why
 
 FORMAT_VERSION = 1
 NAME_LENGTH_MAX = 512
 SMALLINT_MAX = 2**15 - 1
 WINDOW = -1
-INTEGER_MAX = 2**31 - 1
-BIGINT_MAX = 2**63 - 1
+COUNT_MAX = 10**9
+USES_MAX = 10**15
+"""What is counted on from there fits its column."""
 VECTORS_MAX = 1_000
 VERSIONS_MAX = 1_000
 SOURCES_MAX = 10_000
 
-Number = Annotated[int, Meta(ge=1, le=INTEGER_MAX)]
+Number = Annotated[int, Meta(ge=1, le=COUNT_MAX)]
+Label = Annotated[str, Meta(max_length=NAME_LENGTH_MAX)]
+Moment = Annotated[datetime, Meta(tz=True)]
 Outcome = Literal["imported", "unchanged", "skipped", "failed"]
 
 
@@ -49,16 +52,16 @@ class Version(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     speaker: Name | None
     conversation: str | None
     episode: Name | None
-    occurred_at: datetime
-    valid_from: datetime | None
-    valid_to: datetime | None
-    created_at: datetime
-    replaced_at: datetime
+    occurred_at: Moment
+    valid_from: Moment | None
+    valid_to: Moment | None
+    created_at: Moment
+    replaced_at: Moment
     why: Why
-    superseded_at: datetime | None
+    superseded_at: Moment | None
     superseded_by: str | None
-    expires_at: datetime | None
-    confidence: float | None
+    expires_at: Moment | None
+    confidence: Share | None
     trust: Trust
     metadata: dict[str, Any]
 
@@ -67,7 +70,7 @@ class FactRest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     """What else is kept of a fact than is shown. Not its statement's key, which no other service
     could use."""
 
-    about: str
+    about: Label
     value: str | None = None
     seen: Number = 1
     kept_at: datetime | None = None
@@ -122,15 +125,15 @@ class MemoryLine(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
     superseded_at: Time | None = None
     superseded_by: str | None = None
     expires_at: Time | None = None
-    confidence: Annotated[float, Meta(ge=0, le=1)] | None = None
+    confidence: Share | None = None
     trust: Trust = "application"
     sources: Annotated[tuple[SourceLine, ...], Meta(max_length=SOURCES_MAX)] = ()
     metadata: dict[str, Any] = {}
     version: Number = 1
-    uses: Annotated[int, Meta(ge=0, le=BIGINT_MAX)] = 0
+    uses: Annotated[int, Meta(ge=0, le=USES_MAX)] = 0
     used_at: Time | None = None
-    subject: str | None = None
-    attribute: str | None = None
+    subject: Label | None = None
+    attribute: Label | None = None
     entities: tuple[str, ...] = ()
     confidence_reason: str | None = None
     fact: FactRest | None = None

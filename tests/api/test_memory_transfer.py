@@ -1,9 +1,11 @@
 """Memories moved out and in again: nothing is lost on the way, and nothing comes twice."""
 
 import asyncio
+from base64 import b64encode
 from typing import Any
 
 import msgspec
+import numpy as np
 import pytest
 
 from app.ids import ProjectId
@@ -261,6 +263,8 @@ WRONG: list[tuple[Any, str | None, str | None]] = [
     ({"content": "x", "conversation": "c"}, "conversation", "invalid_request"),
     ({"content": "x", "sources": [{"type": "item", "id": "?"}]}, "sources", "invalid_request"),
     ({"content": "x", "confidence": 2}, "confidence", "invalid_value"),
+    ({"content": "x", "kind": "fact", "subject": "y" * 3_000}, "subject", "invalid_value"),
+    ({"content": "x", "uses": 2**63 - 1}, "uses", "invalid_value"),
     ({"content": "x", "user": "another"}, "user", "insufficient_permissions"),
     ({"content": "x", "superseded_by": "mem_1"}, "superseded_by", "invalid_request"),
     ({"content": "x", "metadata": {"a": "b" * 70_000}}, "metadata", "request_too_large"),
@@ -268,10 +272,33 @@ WRONG: list[tuple[Any, str | None, str | None]] = [
     ({"memory": "x"}, "id", "invalid_value"),
 ]
 NAN = {"model": "all-MiniLM-L6-v2", "part": 0, "float16": "AH4A"}
+LONG = {**NAN, "float16": b64encode(np.full(384, 2, "<f2").tobytes()).decode()}
+VERSION: Json = {
+    **dict.fromkeys(("speaker", "conversation", "episode", "valid_from", "valid_to", "confidence")),
+    **dict.fromkeys(("superseded_at", "superseded_by", "expires_at")),
+    **dict.fromkeys(("occurred_at", "created_at", "replaced_at"), "2026-01-01T00:00:00Z"),
+    "version": 1,
+    "kind": "note",
+    "content": "y",
+    "why": "patched",
+    "trust": "user",
+    "metadata": {},
+}
+WRONG_VERSIONS: list[tuple[Json, str]] = [
+    ({"conversation": "c"}, "conversation"),
+    ({"superseded_by": "mem_1"}, "versions"),
+    ({"metadata": msgspec.json.decode(b'{"a":' * 100 + b"{}" + b"}" * 100)}, "versions"),
+    ({"confidence": 1e300}, "versions[0].confidence"),
+    ({"occurred_at": "2026-01-01T00:00:00"}, "versions[0].occurred_at"),
+]
 
 
 async def test_a_wrong_line_is_told_and_holds_up_no_other(mine: Api) -> None:
-    wrong = [*WRONG, ({"content": "x", "vectors": [NAN]}, "vectors", "invalid_request")]
+    wrong = [
+        *WRONG,
+        *[({"content": "x", "vectors": [v]}, "vectors", "invalid_request") for v in (NAN, LONG)],
+        *[({"content": "x", "versions": [VERSION | one]}, p, None) for one, p in WRONG_VERSIONS],
+    ]
     lines = []
     for number, (line, _, _) in enumerate(wrong):
         lines.append(msgspec.json.encode({"content": f"good {number}"}))
