@@ -38,7 +38,7 @@ async def patch_memory(
         memory = without_nul(patched(stored, patch, config))
         if differs(memory, stored) or memory.occurred_at != stored.occurred_at:
             await _change(conn, caller.project, stored, memory)
-        now = await reached(conn, caller, text)
+        now = (await queries.get_memories(conn, caller.project, [memory_id]))[memory_id]
         names = await users.names(conn, caller.project, {now.user_id})
     return shown(now, names)
 

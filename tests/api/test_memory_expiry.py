@@ -115,6 +115,14 @@ async def test_what_has_run_out_is_not_there(api: Api, backstory: Service) -> No
         assert reply.status == 404
 
 
+async def test_what_is_ended_by_hand_is_gone(mine: Api) -> None:
+    (memory,) = await remember(mine, "sour milk")
+    path = f"/v1/memories/{memory['id']}"
+    ended = await mine.send("PATCH", path, {"expires_at": PAST})
+    assert (ended.status, ended.body["version"]) == (200, 2)
+    assert (await mine.get(path)).status == 404
+
+
 async def test_it_is_dropped_with_all_that_came_from_it(mine: Api, tended: Service) -> None:
     word = somebody().replace("-", "")
     memory, stays = await remember(mine, f"The word is {word}.", "Another word.")
