@@ -23,6 +23,8 @@ from app.transfer.types import ImportReport, Problem
 CHUNK = 256 * 2**10
 BATCH_BYTES_MAX = 8 * 2**20
 PROBLEMS_TOLD_MAX = 100
+HEADER = b'{"object":"memory.export"}\n'
+"""Before each batch, so that it is read line by line, whatever its first record looks like."""
 
 Shape = Callable[[Record], bytes]
 """What of a record is sent: one line."""
@@ -120,7 +122,7 @@ class _Uploading:
 
     @again_if_away
     async def _send(self, http: aiohttp.ClientSession, batch: Sequence[Record]) -> ImportReport:
-        body = b"\n".join(self._order.shape(record) for record in batch)
+        body = HEADER + b"\n".join(self._order.shape(record) for record in batch)
         async with http.post(
             f"{self._target.base_url}/memories/import",
             params=self._order.query,
@@ -136,7 +138,7 @@ class _Uploading:
             setattr(upload.counts, name, now)
         upload.records = batch[-1].number
         for problem in report.problems:
-            self._tell(batch[problem.line - 1].number, problem)
+            self._tell(batch[problem.line - 2].number, problem)  # line 1 is the header
 
     def _tell(self, number: int, problem: Problem) -> None:
         self._told += 1

@@ -8,7 +8,7 @@ import msgspec
 from app.errors import InvalidRequest
 from app.ids import id_text
 from app.memory.types import Trust
-from app.transfer.derived import id_at
+from app.transfer.derived import id_named
 from app.transfer.types import NAME_LENGTH_MAX, MemoryLine, Told
 from app.web.body import convert
 from app.web.times import parse_time
@@ -58,7 +58,7 @@ def of_chatgpt(value: dict[str, Any]) -> Told:
     talk = convert(value, ChatGptConversation)
     name = talk.conversation_id or talk.id or next(iter(talk.mapping), "")
     began = _time(talk.create_time) or datetime.fromtimestamp(0, UTC)
-    conversation = id_text("conv", id_at(began, "chatgpt", name))
+    conversation = id_text("conv", id_named(began, "chatgpt", name))
     lines, skipped, at = [], 0, began.timestamp()
     for message in _shown(talk):
         text = _text(message)

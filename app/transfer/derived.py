@@ -15,7 +15,7 @@ def id_beside(taken: UUID, *names: str) -> UUID:
     return UUID(int=taken.int & ~_LOWEST | _hash(4, names))
 
 
-def id_at(when: datetime, *names: str) -> UUID:
+def id_named(when: datetime, *names: str) -> UUID:
     """A UUIDv7 of this time; what was before 1970 is of its first millisecond."""
     milliseconds = max(int(when.timestamp() * 1000), 0)
     value = (milliseconds << 80 | _hash(10, names)) & ~_VERSION_MASK | _VERSION

@@ -13,6 +13,7 @@ from app.web.body import convert, decode_object
 
 Format = Literal["backstory", "mem0", "chatgpt", "openai"]
 ENVELOPES = ("memory.export", "memory.export.end")
+"""The first and the last line of an export, which tell no memory."""
 
 
 def format_of(text: str | None) -> Format | None:
@@ -31,6 +32,8 @@ def told_by(record: Record, format_: Format | None, bytes_max: int) -> Told:
     if record.data is None:
         raise TooLarge(f"This is larger than {bytes_max} bytes.")
     value = decode_object(record.data)
+    if value.get("object") in ENVELOPES:
+        return Told([])
     return _READERS[format_ or _looks_like(value)](value)
 
 
@@ -46,8 +49,6 @@ def _looks_like(value: dict[str, Any]) -> Format:
 
 def of_backstory(value: dict[str, Any]) -> Told:
     """A line of an export, or what could be sent to be remembered."""
-    if value.get("object") in ENVELOPES:
-        return Told([])
     return Told([convert(value, MemoryLine)])
 
 

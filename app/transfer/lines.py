@@ -18,9 +18,9 @@ from app.transfer.types import (
     WINDOW,
     FactRest,
     Incoming,
-    Marks,
     MemoryLine,
     Model,
+    Notes,
     SourceLine,
     Stamp,
     StoredVector,
@@ -60,7 +60,7 @@ class Reader:
             named=line.id is not None,
             timed=line.occurred_at is not None,
             stamp=_stamp(line),
-            marks=_marks(line),
+            notes=_notes(line),
             vectors=_vectors(line.vectors, self._model),
             versions=tuple(map(_version, line.versions)),
         )
@@ -127,8 +127,8 @@ def _fact(line: MemoryLine) -> FactDetails | None:
     )
 
 
-def _marks(line: MemoryLine) -> Marks:
-    return Marks(
+def _notes(line: MemoryLine) -> Notes:
+    return Notes(
         uses=line.uses,
         used_at=time_of(line.used_at, "used_at"),
         kept_at=line.fact.kept_at if line.fact else None,

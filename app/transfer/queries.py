@@ -8,7 +8,7 @@ import msgspec
 from app.db.sql import Connection, load
 from app.ids import MemoryId, ProjectId, UserId
 from app.memory.types import StoredVersion
-from app.transfer.types import FoundFact, FoundReading, FoundVector, Marks, Stamp, StoredVector
+from app.transfer.types import FoundFact, FoundReading, FoundVector, Notes, Stamp, StoredVector
 
 _sql = load(__file__)
 _list_of_user = _sql.statement("list_of_user")
@@ -17,7 +17,7 @@ _list_vectors = _sql.rows("list_vectors", FoundVector)
 _list_versions = _sql.rows("list_versions", StoredVersion)
 _list_facts = _sql.rows("list_facts", FoundFact)
 _list_readings = _sql.rows("list_readings", FoundReading)
-_insert_marks = _sql.statement("insert_marks")
+_insert_notes = _sql.statement("insert_notes")
 _list_by_external_ids = _sql.statement("list_by_external_ids")
 _stamp_memories = _sql.statement("stamp_memories")
 _insert_versions = _sql.statement("insert_versions")
@@ -95,16 +95,16 @@ async def stamp_memories(
     )
 
 
-async def insert_marks(conn: Connection, project: ProjectId, marks: Mapping[Owned, Marks]) -> None:
-    await _insert_marks.run(
+async def insert_notes(conn: Connection, project: ProjectId, notes: Mapping[Owned, Notes]) -> None:
+    await _insert_notes.run(
         conn,
         project=project,
-        memory_ids=[memory_id for memory_id, _ in marks],
-        users=[user for _, user in marks],
-        uses=[one.uses for one in marks.values()],
-        used_ats=[one.used_at for one in marks.values()],
-        kept_ats=[one.kept_at for one in marks.values()],
-        read_versions=[one.read_version for one in marks.values()],
+        memory_ids=[memory_id for memory_id, _ in notes],
+        users=[user for _, user in notes],
+        uses=[one.uses for one in notes.values()],
+        used_ats=[one.used_at for one in notes.values()],
+        kept_ats=[one.kept_at for one in notes.values()],
+        read_versions=[one.read_version for one in notes.values()],
     )
 
 

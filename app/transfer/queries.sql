@@ -61,7 +61,7 @@ FROM unnest(
     AS g (memory_id, user_id, created_at, version, superseded_at, superseded_by)
 WHERE m.project_id = :project AND m.memory_id = g.memory_id AND m.user_id = g.user_id;
 
--- name: insert_marks!
+-- name: insert_notes!
 -- How often they were used, what was read of them, and which of their facts somebody kept.
 WITH given AS (
     SELECT memory_id, user_id, uses, used_at, kept_at, read_version

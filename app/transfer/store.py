@@ -22,7 +22,7 @@ from app.memory.restore import ensure_model, hold_scopes
 from app.memory.types import NewMemory, SourceKey, StoredMemory
 from app.transfer import queries
 from app.transfer.derived import id_beside
-from app.transfer.types import Incoming, Marks, Model, Version
+from app.transfer.types import Incoming, Model, Notes, Version
 
 Key = tuple[UserId, str]
 Fate = Literal["imported", "unchanged", "differs", "expired"]
@@ -195,8 +195,8 @@ async def _add_what_was(
 ) -> None:
     if stamps := {_owned(one): one.stamp for one in new if one.stamp}:
         await queries.stamp_memories(conn, project, stamps)
-    if marks := {_owned(one): one.marks for one in new if one.marks != Marks()}:
-        await queries.insert_marks(conn, project, marks)
+    if notes := {_owned(one): one.notes for one in new if one.notes != Notes()}:
+        await queries.insert_notes(conn, project, notes)
     if rows := [_row(one.memory, version) for one in new for version in one.versions]:
         await queries.insert_versions(conn, project, rows)
     vectors = [(_owned(one), vector) for one in new for vector in one.vectors]

@@ -158,7 +158,7 @@ class Stamp(msgspec.Struct, frozen=True, kw_only=True):
     superseded_by: MemoryId | None
 
 
-class Marks(msgspec.Struct, frozen=True, kw_only=True):
+class Notes(msgspec.Struct, frozen=True, kw_only=True):
     """What is noted of a memory beside it."""
 
     uses: int = 0
@@ -216,7 +216,7 @@ class Incoming(msgspec.Struct, frozen=True, kw_only=True):
     named: bool
     timed: bool
     stamp: Stamp | None = None
-    marks: Marks = Marks()
+    notes: Notes = Notes()
     vectors: tuple[StoredVector, ...] = ()
     versions: tuple[Version, ...] = ()
 

@@ -109,6 +109,18 @@ async def test_text_is_ingested_line_by_line_once(
     assert {(line["kind"], line["episode"]) for line in found} == {("message", "e")}
 
 
+async def test_a_line_that_looks_like_a_document_holds_up_no_other(
+    backstory: Service, mine: Api, me: str, tmp_path: Path
+) -> None:
+    file = tmp_path / "lines.ndjson"
+    file.write_text('["a", "b"]\n{"content": "good"}\n{\n{"content": "better"}\n')
+    done = await command(backstory, "ingest", str(file), "--user", me)
+    assert done.returncode == 1
+    for told in ("2 imported", "2 failed", "line 1: failed", "line 3: failed"):
+        assert told in done.stderr, done.stderr
+    assert [line["content"] for line in await exported(mine)] == ["good", "better"]
+
+
 async def test_what_was_killed_goes_on_where_it_stood(
     backstory: Service, mine: Api, me: str, tmp_path: Path
 ) -> None:
