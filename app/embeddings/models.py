@@ -14,6 +14,7 @@ import structlog
 from app.config import Config
 from app.db.connect import connect_as
 from app.db.database import Database
+from app.db.sql import Connection
 from app.embeddings import queries
 from app.embeddings.embedder_process import embedder_socket
 from app.embeddings.frames import Status
@@ -156,6 +157,10 @@ async def _keep_fresh(models: Models) -> None:
         except Exception:
             log.exception("embeddings.not_refreshed")  # whatever it is: the next time may be better
         await asyncio.sleep(REFRESH_SECONDS)
+
+
+async def models_filled_in(conn: Connection) -> list[str]:
+    return [model.name for model in await queries.list_wanted_models(conn) if model.filling]
 
 
 async def model_in_use(service_url: str) -> str | None:

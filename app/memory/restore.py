@@ -3,8 +3,10 @@
 from collections.abc import Sequence
 
 from app.db.sql import Connection
+from app.embeddings.models import models_filled_in
 from app.ids import ProjectId, UserId
 from app.memory import queries
+from app.memory.reembed import ask_reembedding
 
 
 async def hold_scopes(conn: Connection, project: ProjectId, users: Sequence[UserId]) -> None:
@@ -15,3 +17,8 @@ async def hold_scopes(conn: Connection, project: ProjectId, users: Sequence[User
 async def ensure_model(conn: Connection, name: str, dimensions: int) -> int:
     """The id under which this embedding model's vectors are kept."""
     return await queries.ensure_model(conn, name, dimensions)
+
+
+async def ask_for_other_vectors(conn: Connection, project: ProjectId) -> None:
+    """Memories came with vectors of one model: one that is filled in has none of them."""
+    await ask_reembedding(conn, project, await models_filled_in(conn))

@@ -18,7 +18,7 @@ from app.ids import MemoryId, ProjectId, UserId, id_text
 from app.memory.bodies import conversation_id, memory_id
 from app.memory.read import read_memories
 from app.memory.remember import differs, remember_new
-from app.memory.restore import ensure_model, hold_scopes
+from app.memory.restore import ask_for_other_vectors, ensure_model, hold_scopes
 from app.memory.types import NewMemory, SourceKey, StoredMemory
 from app.transfer import queries
 from app.transfer.derived import id_beside
@@ -203,6 +203,7 @@ async def _add_what_was(
     if vectors and model:
         model_id = await ensure_model(conn, model.name, model.dimensions)
         await queries.insert_vectors(conn, project, model_id, vectors)
+        await ask_for_other_vectors(conn, project)
 
 
 def _owned(one: Incoming) -> queries.Owned:

@@ -117,7 +117,7 @@ async def _vectors(
     world: World, rest: Rest, texts: Texts, options: Options, progress: Progress
 ) -> tuple[list[float], list[float]]:
     """Vectors a second, round by round: remembered and embedded; embedded alone."""
-    count = 100 if options.quick else 500
+    count = 200 if options.quick else 500
     ours, alone = [], []
     for round_ in range(options.rounds):
         progress(f"vectors, round {round_ + 1} of {options.rounds}")
