@@ -78,11 +78,13 @@ async def _go_on(database: Database, embedder: Embedder, job: Job, asked: Reembe
     async with database.tenant(project) as conn:
         ids = await queries.list_after(conn, project, asked.cursor, SLICE)
         found = await read_wanted(conn, project, ids, embedder.model)
+    found.sort(key=lambda parts: parts[0].memory_id)
     pieces = list(pieces_of([Wanted(project, parts) for parts in found]))
     for piece in pieces[:PIECES_MAX]:
         if failed := await embed_piece(database, embedder, piece):
             log.warning("reembed.left_out", model=embedder.model, why=failed.message)
-    after = asked.after if len(pieces) > PIECES_MAX else _last(ids)
+    left = [wanted.parts[0].memory_id for piece in pieces[PIECES_MAX:] for wanted in piece]
+    after = _last([looked_at for looked_at in ids if not left or looked_at < left[0]] or ids)
     async with database.tenant(project) as conn:
         await done(conn, job)
         if len(pieces) > PIECES_MAX or len(ids) == SLICE:
