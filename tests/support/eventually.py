@@ -8,7 +8,7 @@ from typing import TypeVar
 T = TypeVar("T")
 
 POLL_SECONDS = 0.02
-SECONDS_MAX = 15.0
+SECONDS_MAX = 60.0
 
 
 async def eventually(ask: Callable[[], Awaitable[T]], *, seconds: float = SECONDS_MAX) -> T:
