@@ -19,6 +19,7 @@ from app.memory.marks import Marks
 from app.memory.readings import Readings
 from app.memory.remember import remember
 from app.memory.types import NewMemory, SourceKey
+from app.recall.pack import without_quoted
 from app.summaries.enqueue import Automatic
 
 SAID_BY = {"user": "user", "assistant": "assistant"}
@@ -71,12 +72,13 @@ async def _remember_turn(conn: Connection, marks: Marks, job: Job, bytes_max: in
 
 
 def _memory(turn: Turn, item: StoredItem, bytes_max: int) -> NewMemory | None:
-    """Only what users and assistants said, never instructions; the item's UUID is the memory's.
+    """Only what users and assistants said, never instructions, nor again what memory had put into
+    the prompt; the item's UUID is the memory's.
 
     A message may be longer than a memory: of one longer than `bytes_max`, the beginning is kept.
     """
     speaker = SAID_BY.get(str(item.body.get("role")))
-    text = cut(message_text(item.body), bytes_max)
+    text = cut(without_quoted(message_text(item.body)), bytes_max)
     if item.type != "message" or speaker is None or not text.strip():
         return None
     occurred_at = created_at(item.item_id)
