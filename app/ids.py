@@ -12,6 +12,7 @@ from uuid_utils.compat import uuid7
 ProjectId = NewType("ProjectId", UUID)
 UserId = NewType("UserId", UUID)
 KeyId = NewType("KeyId", UUID)
+SessionId = NewType("SessionId", UUID)
 ResponseId = NewType("ResponseId", UUID)
 TurnId = NewType("TurnId", UUID)
 BranchId = NewType("BranchId", UUID)

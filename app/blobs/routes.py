@@ -19,7 +19,7 @@ from app.web.idempotency import HEADER, claim_for
 from app.web.pages import Page, page_query
 from app.web.principal import Access, Scope, guarded
 
-ENGINE = guarded(Access.KEY, Scope.ENGINE)
+ENGINE = guarded(Access.SESSION, Scope.ENGINE)
 
 
 @post("/v1/files", opt=ENGINE, status_code=200, operation_class=takes(UploadForm, MULTIPART))

@@ -28,7 +28,7 @@ from app.web.frames import HEADERS
 from app.web.pages import Page, page_query
 from app.web.principal import Access, Scope, guarded
 
-ENGINE = guarded(Access.KEY, Scope.ENGINE)
+ENGINE = guarded(Access.SESSION, Scope.ENGINE)
 JSON = "application/json"
 
 

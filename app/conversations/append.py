@@ -143,7 +143,7 @@ def _values(caller: Caller, place: Context, turn: NewTurn, items: list[NewItem])
     return {
         "project": caller.project,
         "user_id": place.user,
-        "key_id": caller.principal.key,
+        "key_id": caller.principal.id,
         "turn_id": turn.turn_id,
         "parent_turn_id": place.parent,
         "conversation_id": place.conversation,

@@ -16,7 +16,7 @@ from app.web.body import decode, takes
 from app.web.pages import Page, page_query
 from app.web.principal import Access, Scope, guarded
 
-ENGINE = guarded(Access.KEY, Scope.ENGINE)
+ENGINE = guarded(Access.SESSION, Scope.ENGINE)
 
 
 @post(

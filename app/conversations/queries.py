@@ -16,7 +16,7 @@ from app.conversations.types import (
     Turn,
 )
 from app.db.sql import Connection, load
-from app.ids import BranchId, ConversationId, ItemId, KeyId, ProjectId, TurnId, UserId
+from app.ids import BranchId, ConversationId, ItemId, ProjectId, TurnId, UserId
 
 _sql = load(__file__)
 _get_turn = _sql.rows("get_turn", Turn)
@@ -72,12 +72,12 @@ async def find_known_turn(
     conn: Connection,
     project: ProjectId,
     user_id: UserId,
-    key_id: KeyId,
+    key_id: UUID,
     histories: Sequence[bytes],
     *,
     most: int,
 ) -> KnownTurn | None:
-    """`most` bounds how many turns with one history are looked at."""
+    """`key_id` is the principal's; `most` bounds how many turns with one history are looked at."""
     return await _find_known_turn.one(
         conn, project=project, user_id=user_id, key_id=key_id, histories=histories, most=most
     )

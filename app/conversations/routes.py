@@ -22,7 +22,7 @@ from app.conversations.types import (
 from app.web.body import decode, takes
 from app.web.principal import Access, Scope, guarded
 
-ENGINE = guarded(Access.KEY, Scope.ENGINE)
+ENGINE = guarded(Access.SESSION, Scope.ENGINE)
 
 
 @post("/v1/conversations", opt=ENGINE, status_code=200, operation_class=takes(CreateConversation))

@@ -34,7 +34,7 @@ async def find_thread(
         conn,
         caller.project,
         caller.owner,
-        caller.principal.key,
+        caller.principal.id,
         list(known),
         most=ALIKE_MAX,
     )

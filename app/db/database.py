@@ -4,6 +4,7 @@ import asyncio
 import ssl
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from contextvars import ContextVar
 from typing import Any
 
 import asyncpg
@@ -16,6 +17,10 @@ from app.db.connect import REFUSED, reason
 from app.db.sql import Connection
 from app.errors import StartError, StatementTimeout, Unavailable
 from app.ids import ProjectId, UserId
+
+acting_user: ContextVar[UserId | None] = ContextVar("acting_user", default=None)
+"""The user whose session speaks: of this task, and of those that it starts. Set by `web/front.py`
+for each request, so that no verb between has to hand it on, nor could forget to."""
 
 AWAY = (
     OSError,
@@ -52,14 +57,18 @@ class Database:
 
     @asynccontextmanager
     async def tenant(
-        self, project: ProjectId, user: UserId | None = None
+        self, project: ProjectId, *, everyone: bool = False
     ) -> AsyncIterator[Connection]:
-        """A transaction that sees one project (and one user, for sessions). Commits at its end.
+        """A transaction that sees one project. Commits at its end.
+
+        In a session's request it sees its user's rows alone, unless it is said to be for
+        `everyone`: what the service itself must know, and tells nobody.
 
         Raises Unavailable where the database is away, also in the middle: then nothing that
         was done in it can be relied on, nor can it be relied on to be undone.
         """
         begin = f"BEGIN; SET LOCAL app.project = '{project}'"
+        user = None if everyone else acting_user.get()
         if user is not None:
             begin += f"; SET LOCAL app.\"user\" = '{user}'"
         async with self._transaction(begin) as conn:

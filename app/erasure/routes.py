@@ -19,7 +19,9 @@ from app.responses.parts import Parts
 from app.web.principal import USER_HEADER, Access, Scope, guarded, named_user
 
 
-@delete("/v1/responses/{response_id:str}", opt=guarded(Access.KEY, Scope.ENGINE), status_code=200)
+@delete(
+    "/v1/responses/{response_id:str}", opt=guarded(Access.SESSION, Scope.ENGINE), status_code=200
+)
 async def delete_response(
     request: Request[Any, Any, Any],
     response_id: FromPath[str],
@@ -32,7 +34,7 @@ async def delete_response(
 
 @delete(
     "/v1/chat/completions/{completion_id:str}",
-    opt=guarded(Access.KEY, Scope.ENGINE),
+    opt=guarded(Access.SESSION, Scope.ENGINE),
     status_code=200,
 )
 async def delete_completion(
@@ -47,7 +49,7 @@ async def delete_completion(
 
 @delete(
     "/v1/conversations/{conversation_id:str}",
-    opt=guarded(Access.KEY, Scope.ENGINE),
+    opt=guarded(Access.SESSION, Scope.ENGINE),
     status_code=200,
 )
 async def delete_conversation(
@@ -62,7 +64,7 @@ async def delete_conversation(
 
 @delete(
     "/v1/conversations/{conversation_id:str}/items/{item_id:str}",
-    opt=guarded(Access.KEY, Scope.ENGINE),
+    opt=guarded(Access.SESSION, Scope.ENGINE),
     status_code=200,
 )
 async def delete_item(

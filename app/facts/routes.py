@@ -17,8 +17,8 @@ from app.memory.readings import Readings, give_out_unread
 from app.web.body import decode, takes
 from app.web.principal import Access, Scope, guarded
 
-READ = guarded(Access.KEY, Scope.MEMORY_READ)
-WRITE = guarded(Access.KEY, Scope.MEMORY_WRITE)
+READ = guarded(Access.SESSION, Scope.MEMORY_READ)
+WRITE = guarded(Access.SESSION, Scope.MEMORY_WRITE)
 
 
 class ExtractBody(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):

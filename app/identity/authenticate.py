@@ -1,45 +1,100 @@
 """From a token to its principal, remembered for a few seconds."""
 
+import time
 from datetime import UTC, datetime
 
-from cachetools import TTLCache
+import msgspec
+from cachetools import TLRUCache
 
 from app.db.database import Database
+from app.db.sql import Connection
 from app.errors import Unauthenticated
 from app.identity import queries
-from app.identity.secrets import ParsedKey, parse_key
+from app.identity.secrets import ParsedToken, parse_token
 from app.identity.types import StoredKey
-from app.web.principal import Principal
+from app.web.principal import SESSION_SCOPES, Kind, Principal
 
 CACHED_MAX = 10_000
 
 
+class Known(msgspec.Struct, frozen=True):
+    principal: Principal
+    expires_at: datetime | None
+
+
 class Authenticator:
-    """A revoked key, and a lost database, take effect within `ttl_seconds`."""
+    """A revoked key, and a lost database, take effect within `ttl_seconds`; what expires, then."""
 
     def __init__(self, database: Database, ttl_seconds: float) -> None:
         self._database = database
-        self._known: TTLCache[bytes, Principal] = TTLCache(CACHED_MAX, ttl_seconds)
+        self._ttl_seconds = ttl_seconds
+        self._known: TLRUCache[bytes, Known]
+        self._known = TLRUCache(CACHED_MAX, self._good_until, time.monotonic)
 
     async def __call__(self, token: str) -> Principal:
         """Raises Unauthenticated, or Unavailable where the database is away."""
-        key = parse_key(token)
-        if key is None:
-            raise Unauthenticated("Incorrect API key provided.")
-        if known := self._known.get(key.hash):
-            return known
-        principal = await self._look_up(key)
-        self._known[key.hash] = principal
-        return principal
+        parsed = parse_token(token)
+        if parsed is None:
+            raise _unknown()
+        if known := self._known.get(parsed.hash):
+            return known.principal
+        known = await self._look_up(parsed)
+        self._known[parsed.hash] = known
+        return known.principal
 
-    async def _look_up(self, key: ParsedKey) -> Principal:
-        async with self._database.tenant(key.project) as conn:
-            stored = await queries.find_key(conn, key.project, key.prefix)
-        if stored is None or not key.matches(stored.secret_hash) or not is_current(stored):
-            raise Unauthenticated("Incorrect API key provided.")
-        return Principal(key.project, stored.key_id, frozenset(stored.scopes))
+    def forget(self, token_hash: bytes) -> None:
+        """It is revoked, or its session ended: on this worker that holds at once."""
+        self._known.pop(token_hash, None)
+
+    async def _look_up(self, token: ParsedToken) -> Known:
+        find = _find_session if token.mark == Kind.SESSION else _find_key
+        async with self._database.tenant(token.project, everyone=True) as conn:
+            known = await find(conn, token)
+        if known is None:
+            raise _unknown()
+        return known
+
+    def _good_until(self, _: bytes, known: Known, now: float) -> float:
+        if known.expires_at is None:
+            return now + self._ttl_seconds
+        left = (known.expires_at - datetime.now(UTC)).total_seconds()
+        return now + min(self._ttl_seconds, left)
+
+
+async def _find_key(conn: Connection, token: ParsedToken) -> Known | None:
+    stored = await queries.find_key(conn, token.project, token.prefix)
+    if stored is None or not token.matches(stored.secret_hash) or not is_current(stored):
+        return None
+    principal = Principal(
+        token.project,
+        stored.key_id,
+        frozenset(stored.scopes),
+        kind=Kind(token.mark),
+        root=stored.root,
+    )
+    return Known(principal, stored.expires_at)
+
+
+async def _find_session(conn: Connection, token: ParsedToken) -> Known | None:
+    stored = await queries.find_session(conn, token.project, token.prefix)
+    if stored is None or not token.matches(stored.token_hash):
+        return None
+    principal = Principal(
+        token.project,
+        None,
+        SESSION_SCOPES,
+        kind=Kind.SESSION,
+        session=stored.session_id,
+        user=stored.user_id,
+        external_id=stored.external_id,
+    )
+    return Known(principal, stored.token_expires_at)
 
 
 def is_current(key: StoredKey) -> bool:
     expired = key.expires_at is not None and key.expires_at <= datetime.now(UTC)
     return key.revoked_at is None and not expired
+
+
+def _unknown() -> Unauthenticated:
+    return Unauthenticated("Incorrect API key provided.")

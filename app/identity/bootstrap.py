@@ -8,7 +8,7 @@ from app.db.sql import Connection
 from app.errors import Unauthenticated
 from app.identity import queries
 from app.identity.authenticate import Authenticator, is_current
-from app.identity.secrets import make_key, parse_key
+from app.identity.secrets import make_token, parse_token
 from app.ids import KeyId, ProjectId, new_id
 from app.web.principal import Scope
 
@@ -53,8 +53,8 @@ async def keys_work(database: Database, keys: FirstKeys) -> bool:
 
 async def issue_key(conn: Connection, project: ProjectId, name: str, scopes: list[str]) -> str:
     """Makes a key; its text is given here and never again."""
-    text = make_key(project)
-    parsed = parse_key(text)
+    text = make_token(project)
+    parsed = parse_token(text)
     assert parsed is not None
     await queries.insert_key(
         conn,
@@ -69,19 +69,20 @@ async def issue_key(conn: Connection, project: ProjectId, name: str, scopes: lis
 
 
 async def _default_project(conn: Connection) -> ProjectId:
-    found = await conn.fetchval("SELECT project_id FROM projects WHERE name = $1", DEFAULT_PROJECT)
+    found = await conn.fetchval("SELECT project_id FROM projects WHERE root")
     if found is not None:
         return ProjectId(found)
     project = ProjectId(new_id())
     await conn.execute(
-        "INSERT INTO projects (project_id, name) VALUES ($1, $2)", project, DEFAULT_PROJECT
+        "INSERT INTO projects (project_id, name, root) VALUES ($1, $2, true)",
+        *(project, DEFAULT_PROJECT),
     )
     return project
 
 
 async def _work(conn: Connection, known: FirstKeys) -> bool:
     for text in (known.api_key, known.admin_key):
-        parsed = parse_key(text)
+        parsed = parse_token(text)
         stored = parsed and await queries.find_key(conn, parsed.project, parsed.prefix)
         if not parsed or not stored or not parsed.matches(stored.secret_hash):
             return False

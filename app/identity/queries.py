@@ -1,14 +1,17 @@
 """Typed access to queries.sql."""
 
 from collections.abc import Collection, Sequence
+from typing import Any
 
 from app.db.sql import Connection, load
-from app.identity.types import StoredKey, StoredUser, UserName
+from app.identity.types import StoredKey, StoredSession, StoredUser, UserName
 from app.ids import KeyId, ProjectId, UserId
 
 _sql = load(__file__)
 _find_key = _sql.rows("find_key", StoredKey)
 _insert_key = _sql.statement("insert_key")
+_find_session = _sql.rows("find_session", StoredSession)
+_insert_session = _sql.statement("insert_session")
 _find_user = _sql.rows("find_user", StoredUser)
 _insert_user = _sql.statement("insert_user")
 _list_user_names = _sql.rows("list_user_names", UserName)
@@ -16,6 +19,14 @@ _list_user_names = _sql.rows("list_user_names", UserName)
 
 async def find_key(conn: Connection, project: ProjectId, prefix: str) -> StoredKey | None:
     return await _find_key.one(conn, project=project, prefix=prefix)
+
+
+async def find_session(conn: Connection, project: ProjectId, prefix: str) -> StoredSession | None:
+    return await _find_session.one(conn, project=project, prefix=prefix)
+
+
+async def insert_session(conn: Connection, project: ProjectId, **session: Any) -> None:
+    await _insert_session.run(conn, project=project, **session)
 
 
 async def insert_key(

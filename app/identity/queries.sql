@@ -1,8 +1,27 @@
 -- name: find_key^
--- The key that a secret's first letters name.
-SELECT key_id, secret_hash, scopes, expires_at, revoked_at
-FROM api_keys
-WHERE project_id = :project AND prefix = :prefix;
+-- The key that a secret's first letters name; none of a project that was deleted.
+SELECT k.key_id, k.secret_hash, k.scopes, k.expires_at, k.revoked_at, p.root
+FROM api_keys k
+JOIN projects p ON p.project_id = k.project_id AND p.deleted_at IS NULL
+WHERE k.project_id = :project AND k.prefix = :prefix;
+
+-- name: find_session^
+-- The session that a token's first letters name, while the token is good.
+SELECT s.session_id, s.user_id, u.external_id, s.token_hash, s.token_expires_at
+FROM sessions s
+JOIN projects p ON p.project_id = s.project_id AND p.deleted_at IS NULL
+JOIN users u ON u.project_id = s.project_id AND u.user_id = s.user_id
+WHERE s.project_id = :project AND s.prefix = :prefix
+  AND s.ended_at IS NULL AND s.token_expires_at > now() AND s.expires_at > now();
+
+-- name: insert_session!
+-- A session that begins.
+INSERT INTO sessions (
+    project_id, session_id, user_id, prefix, token_hash, token_expires_at, refresh_hash,
+    expires_at, user_agent, address)
+VALUES (
+    :project, :session_id, :user_id, :prefix, :token_hash, :token_expires_at, :refresh_hash,
+    :expires_at, :user_agent, :address);
 
 -- name: insert_key!
 -- Keeps a new key; only its hash is kept.

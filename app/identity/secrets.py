@@ -1,6 +1,6 @@
-"""API keys as text: `bs_sk_<project: 32 hex digits><43 letters of the secret>`.
+"""Tokens as text: `bs_sk_<project: 32 hex digits><43 letters of the secret>`, and so on.
 
-The project is in the key, so that it is known before anything is looked up. The secret is 32
+The project is in the token, so that it is known before anything is looked up. The secret is 32
 random bytes: a fast hash is enough (a slow one is for passwords).
 """
 
@@ -12,14 +12,15 @@ from uuid import UUID
 import msgspec
 
 from app.ids import ProjectId
+from app.web.principal import Kind
 
-MARK = "bs_sk_"
 PROJECT_DIGITS = 32
 PREFIX_LENGTH = 12
-KEY_LENGTH = len(MARK) + PROJECT_DIGITS + 43
+SECRET_LENGTH = 43
 
 
-class ParsedKey(msgspec.Struct, frozen=True):
+class ParsedToken(msgspec.Struct, frozen=True):
+    mark: str
     project: ProjectId
     prefix: str
     hash: bytes
@@ -28,17 +29,21 @@ class ParsedKey(msgspec.Struct, frozen=True):
         return hmac.compare_digest(self.hash, stored_hash)
 
 
-def make_key(project: ProjectId) -> str:
-    return f"{MARK}{project.hex}{secrets.token_urlsafe(32)}"
+def make_token(project: ProjectId, mark: str = Kind.KEY) -> str:
+    return f"{mark}{project.hex}{secrets.token_urlsafe(32)}"
 
 
-def parse_key(text: str) -> ParsedKey | None:
-    """None where the text cannot be a key."""
-    if len(text) != KEY_LENGTH or not text.startswith(MARK) or not text.isascii():
+def parse_token(text: str, marks: frozenset[str] = frozenset(Kind)) -> ParsedToken | None:
+    """None where the text cannot be a token of one of these marks."""
+    mark = next((mark for mark in marks if text.startswith(mark)), None)
+    if mark is None or not text.isascii():
         return None
-    project, secret = text[len(MARK) :][:PROJECT_DIGITS], text[len(MARK) + PROJECT_DIGITS :]
+    rest = text[len(mark) :]
+    project, secret = rest[:PROJECT_DIGITS], rest[PROJECT_DIGITS:]
+    if len(secret) != SECRET_LENGTH:
+        return None
     try:
         project_id = ProjectId(UUID(hex=project))
     except ValueError:
         return None
-    return ParsedKey(project_id, secret[:PREFIX_LENGTH], sha256(text.encode()).digest())
+    return ParsedToken(mark, project_id, secret[:PREFIX_LENGTH], sha256(text.encode()).digest())

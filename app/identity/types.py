@@ -4,7 +4,7 @@ from datetime import datetime
 
 import msgspec
 
-from app.ids import KeyId, UserId
+from app.ids import KeyId, SessionId, UserId
 
 
 class StoredKey(msgspec.Struct, frozen=True):
@@ -13,6 +13,15 @@ class StoredKey(msgspec.Struct, frozen=True):
     scopes: list[str]
     expires_at: datetime | None
     revoked_at: datetime | None
+    root: bool
+
+
+class StoredSession(msgspec.Struct, frozen=True):
+    session_id: SessionId
+    user_id: UserId
+    external_id: str
+    token_hash: bytes
+    token_expires_at: datetime
 
 
 class StoredUser(msgspec.Struct, frozen=True):

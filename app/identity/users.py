@@ -25,7 +25,12 @@ class Users:
     async def caller(
         self, principal: Principal, name: str | None, *, everyone_allowed: bool = False
     ) -> Caller:
-        """Who speaks, for the user named. `*` is everyone, where a route allows it."""
+        """Who speaks, for the user named. `*` is everyone, where a route allows it.
+
+        A session speaks for its own user, named or not. Raises Forbidden for another.
+        """
+        if principal.user is not None:
+            return _itself(principal, name)
         if name is None:
             return Caller(principal)
         if name == ALL_USERS and everyone_allowed:
@@ -45,9 +50,16 @@ class Users:
     ) -> Caller:
         """Who speaks in a request: the user named in it, or in its header; the log is told."""
         named = named_user(name, request.headers.get(USER_HEADER))
+        if named is not None and request.auth.user is not None:
+            raise Forbidden("A session speaks for its own user and may set none.", param="user")
         caller = await self.caller(request.auth, named, everyone_allowed=everyone_allowed)
         request.scope.setdefault("state", {})["user"] = caller.user
         return caller
+
+    async def caller_at(self, request: Request[Any, Any, Any], name: str) -> Caller:
+        """Who speaks in a request whose path names the user; a session may name its own there."""
+        own = request.auth.user is not None and name == request.auth.external_id
+        return await self.caller_of(request, None if own else name)
 
     async def names(
         self, conn: Any, project: ProjectId, user_ids: Collection[UserId]
@@ -81,6 +93,12 @@ class Users:
         assert user is not None
         self._ids[project, name] = user
         return user
+
+
+def _itself(principal: Principal, name: str | None) -> Caller:
+    if name not in (None, principal.external_id):
+        raise Forbidden("A session speaks for its own user alone.", param="user")
+    return Caller(principal, principal.user, principal.external_id)
 
 
 def check_name(name: str) -> None:

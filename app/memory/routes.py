@@ -29,8 +29,8 @@ from app.web.idempotency import HEADER, claim_for
 from app.web.pages import Page, PageQuery, page, page_query
 from app.web.principal import Access, Caller, Scope, guarded
 
-READ = guarded(Access.KEY, Scope.MEMORY_READ)
-WRITE = guarded(Access.KEY, Scope.MEMORY_WRITE)
+READ = guarded(Access.SESSION, Scope.MEMORY_READ)
+WRITE = guarded(Access.SESSION, Scope.MEMORY_WRITE)
 
 
 class DeletedMemory(msgspec.Struct, kw_only=True):
@@ -213,7 +213,7 @@ async def forget_user_memories(
 
 
 async def _caller_for(request: Request[Any, Any, Any], users: Users, user: str) -> Caller:
-    return await users.caller_of(request, user)
+    return await users.caller_at(request, user)
 
 
 def _tagged(memory: Memory) -> Response[Memory]:

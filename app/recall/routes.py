@@ -17,7 +17,7 @@ from app.recall.types import Recollection
 from app.web.body import decode, takes
 from app.web.principal import Access, Caller, Scope, guarded
 
-READ = guarded(Access.KEY, Scope.MEMORY_READ)
+READ = guarded(Access.SESSION, Scope.MEMORY_READ)
 
 
 @post("/v1/recall", opt=READ, status_code=200, operation_class=takes(RecallBody))

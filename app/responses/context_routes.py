@@ -13,7 +13,7 @@ from app.usage.record import record_of
 from app.web.body import takes
 from app.web.principal import Access, Scope, guarded
 
-ENGINE = guarded(Access.KEY, Scope.ENGINE)
+ENGINE = guarded(Access.SESSION, Scope.ENGINE)
 
 
 @post("/v1/responses/input_tokens", opt=ENGINE, status_code=200, operation_class=takes(CountFields))

@@ -21,8 +21,9 @@ WITH advanced AS (
     INSERT INTO turns (
         project_id, turn_id, user_id, key_id, parent_turn_id, conversation_id, branch_id,
         start_position, output_position, end_position, history_hash, created_at)
-    SELECT :project, :response_id, :user_id, :key_id, :parent_turn_id, :conversation_id,
-           branch_id, :start_position, :output_position, :end_position, :history_hash, :created_at
+    SELECT :project, :response_id, :user_id, coalesce(:key_id, :user_id), :parent_turn_id,
+           :conversation_id, branch_id, :start_position, :output_position, :end_position,
+           :history_hash, :created_at
     FROM branch
 ), kept_items AS (
     INSERT INTO items (

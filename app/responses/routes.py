@@ -26,7 +26,7 @@ from app.web.frames import DONE, HEADERS
 from app.web.pages import Page, page_query
 from app.web.principal import Access, Caller, Scope, guarded
 
-ENGINE = guarded(Access.KEY, Scope.ENGINE)
+ENGINE = guarded(Access.SESSION, Scope.ENGINE)
 JSON = "application/json"
 
 

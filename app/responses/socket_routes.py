@@ -27,7 +27,7 @@ class ConnectionLimitReached(InvalidRequest):
     code = "websocket_connection_limit_reached"
 
 
-@websocket("/v1/responses", opt=guarded(Access.KEY, Scope.ENGINE))
+@websocket("/v1/responses", opt=guarded(Access.SESSION, Scope.ENGINE))
 async def converse(socket: Socket, parts: NamedDependency[Parts]) -> None:
     await socket.accept()
     if refused := socket.scope["state"].get("refused"):

@@ -14,7 +14,7 @@ from app.web.pages import Page, page_query
 from app.web.principal import Access, Scope, guarded
 
 
-@get("/v1/conversations", opt=guarded(Access.KEY, Scope.ENGINE))
+@get("/v1/conversations", opt=guarded(Access.SESSION, Scope.ENGINE))
 async def list_conversations(
     request: Request[Any, Any, Any],
     conversations: NamedDependency[ConversationParts],

@@ -26,7 +26,7 @@ class SettingsReader:
     async def read(self, project: ProjectId, user: UserId | None) -> GatewaySettings:
         if known := self._known.get((project, user)):
             return known
-        async with self._database.tenant(project) as conn:
+        async with self._database.tenant(project, everyone=True) as conn:
             documents = await queries.list_overlaid(conn, project, user, OWN_KEY)
         merged: dict[str, Any] = {}
         for document in documents:

@@ -16,8 +16,8 @@ from app.summaries.types import Profile, SummaryAnswer
 from app.web.body import decode, takes
 from app.web.principal import Access, Scope, guarded
 
-READ = guarded(Access.KEY, Scope.MEMORY_READ)
-WRITE = guarded(Access.KEY, Scope.MEMORY_WRITE)
+READ = guarded(Access.SESSION, Scope.MEMORY_READ)
+WRITE = guarded(Access.SESSION, Scope.MEMORY_WRITE)
 
 BUDGET_DEFAULT = "1000"
 BUDGET_TOKENS_MAX = 100_000
@@ -65,7 +65,7 @@ async def get_user_profile(
 ) -> Profile:
     """Who a user is in short, from what they said and from facts."""
     budget = _token_budget(request.query_params)
-    caller = await summaries.users.caller_of(request, user)
+    caller = await summaries.users.caller_at(request, user)
     return await get_profile(summaries, caller, user, budget)
 
 

@@ -21,8 +21,8 @@ from app.transfer.types import ImportReport, MemoryLine
 from app.web.body import takes
 from app.web.principal import Access, Scope, guarded
 
-READ = guarded(Access.KEY, Scope.MEMORY_READ)
-WRITE = guarded(Access.KEY, Scope.MEMORY_WRITE)
+READ = guarded(Access.SESSION, Scope.MEMORY_READ)
+WRITE = guarded(Access.SESSION, Scope.MEMORY_WRITE)
 NDJSON = "application/x-ndjson"
 HEADERS = {
     "content-type": NDJSON,

@@ -14,7 +14,7 @@ from app.usage.types import LoggedRequest, SummaryAnswer
 from app.web.pages import Page, page_query
 from app.web.principal import Access, Caller, Scope, guarded
 
-USAGE = guarded(Access.KEY, Scope.USAGE_READ)
+USAGE = guarded(Access.SESSION, Scope.USAGE_READ)
 
 
 @get("/v1/requests", opt=USAGE)

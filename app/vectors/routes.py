@@ -17,7 +17,7 @@ from app.web.principal import Access, Scope, guarded
 
 @post(
     "/v1/embeddings",
-    opt=guarded(Access.KEY, Scope.ENGINE),
+    opt=guarded(Access.SESSION, Scope.ENGINE),
     status_code=200,
     operation_class=takes(EmbeddingFields),
 )

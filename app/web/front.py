@@ -12,13 +12,20 @@ from litestar.handlers import HTTPRouteHandler
 from litestar.middleware import ASGIMiddleware
 from litestar.types import ASGIApp, Message, Receive, Scope, Send
 
+from app.db.database import acting_user
 from app.errors import BackstoryError, Forbidden, InvalidRequest, TooLarge, Unauthenticated
 from app.ids import id_text, new_id
-from app.web.principal import Access, Principal
+from app.web.principal import ADMITTED, Access, Kind, Principal
 from app.web.principal import Scope as KeyScope
 
 READ_AWAY_BYTES_MAX = 256 * 2**20
 READ_AWAY_SECONDS_MAX = 10.0
+
+_SPEAKERS = {
+    Kind.KEY: "An API key",
+    Kind.PUBLISHABLE: "A publishable key",
+    Kind.SESSION: "A session",
+}
 
 Authenticate = Callable[[str], Awaitable[Principal]]
 
@@ -49,11 +56,13 @@ async def let_in(scope: Scope) -> None:
     _check_size(scope)
     _check_query(scope)
     opt = scope["route_handler"].opt
+    acting_user.set(None)
     if opt.get("access") is not Access.PUBLIC:
         authenticate: Authenticate = scope["app"].state["authenticate"]
         principal = await authenticate(bearer_token(scope))
         scope["auth"] = principal
         _check_scope(principal, opt)
+        acting_user.set(principal.user)
 
 
 async def _read_away(receive: Receive) -> None:
@@ -120,6 +129,8 @@ def _check_scope(principal: Principal, opt: dict[str, Any]) -> None:
     needed: KeyScope | None = opt.get("scope")
     if "access" not in opt:
         raise Forbidden("Nobody may do this.")
+    if principal.kind not in ADMITTED[opt["access"]]:
+        raise Forbidden(f"{_SPEAKERS[principal.kind]} may not do this.")
     if opt["access"] is Access.ADMIN:
         principal.must_have(KeyScope.ADMIN)
     if needed is not None:

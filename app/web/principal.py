@@ -7,7 +7,7 @@ from uuid import UUID
 import msgspec
 
 from app.errors import Forbidden, InvalidRequest
-from app.ids import PROJECT_ITSELF, KeyId, ProjectId, UserId
+from app.ids import PROJECT_ITSELF, KeyId, ProjectId, SessionId, UserId
 
 USER_HEADER = "backstory-user"
 ALL_USERS = "*"
@@ -17,9 +17,27 @@ class Access(StrEnum):
     """The list that a route is in; every route is in exactly one."""
 
     PUBLIC = "public"
+    SIGN_IN = "sign_in"  # a publishable key, or a key
     SESSION = "session"  # a session of a user, or a key
     KEY = "key"
     ADMIN = "admin"
+
+
+class Kind(StrEnum):
+    """What a token is; its text begins with it."""
+
+    KEY = "bs_sk_"
+    PUBLISHABLE = "bs_pk_"
+    SESSION = "bs_st_"
+
+
+ADMITTED = {
+    Access.SIGN_IN: {Kind.PUBLISHABLE, Kind.KEY},
+    Access.SESSION: {Kind.SESSION, Kind.KEY},
+    Access.KEY: {Kind.KEY},
+    Access.ADMIN: {Kind.KEY},
+}
+"""Whom the lists let in, apart from what is public."""
 
 
 class Scope(StrEnum):
@@ -33,20 +51,35 @@ class Scope(StrEnum):
     ADMIN = "admin"
 
 
+SESSION_SCOPES = frozenset(set(Scope) - {Scope.USERS, Scope.ADMIN})
+"""What a session may do, all of it with its own user's data."""
+
+
 class Principal(msgspec.Struct, frozen=True):
-    """A known key. `id` is what idempotency, rates and audits count by."""
+    """A known key, or a user's session. `id` is what idempotency, rates and audits count by."""
 
     project: ProjectId
-    key: KeyId
+    key: KeyId | None
     scopes: frozenset[str]
+    kind: Kind = Kind.KEY
+    session: SessionId | None = None
+    user: UserId | None = None
+    """Of a session: whose it is."""
+    external_id: str | None = None
+    root: bool = False
+    """Its project administers the installation."""
 
     @property
     def id(self) -> UUID:
-        return self.key
+        """A user's requests are one's whichever session made them."""
+        found = self.user or self.key
+        assert found is not None
+        return found
 
     def must_have(self, scope: str) -> None:
         if scope not in self.scopes:
-            raise Forbidden(f"This key does not have the scope '{scope}' that this needs.")
+            speaker = "A session" if self.kind is Kind.SESSION else "This key"
+            raise Forbidden(f"{speaker} does not have the scope '{scope}' that this needs.")
 
 
 def guarded(access: Access, scope: Scope | None = None) -> dict[str, Any]:

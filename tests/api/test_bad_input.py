@@ -10,7 +10,7 @@ import pytest
 
 from app.config import Config
 from app.db.embedded import EmbeddedPostgres
-from app.identity.secrets import make_key
+from app.identity.secrets import make_token
 from app.ids import ProjectId, new_id
 from tests.support.api import MODEL, Api, Json, open_api
 from tests.support.engine import FakeEngine, run_fake_engine
@@ -44,7 +44,7 @@ async def test_a_key_that_is_not_known(backstory: Service, api: Api) -> None:
         right[:-1] + ("a" if right[-1] != "a" else "b"),
         right.upper(),
         right.replace("bs_sk_", "bs_pk_"),
-        make_key(ProjectId(new_id())),
+        make_token(ProjectId(new_id())),
         "bs_sk_" + "é" * 75,
         "x" * 10_000,
     ]

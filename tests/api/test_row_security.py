@@ -12,7 +12,7 @@ import pytest
 
 from app.config import Config
 from app.conversations import queries as conversations
-from app.db.database import check_role, open_database
+from app.db.database import acting_user, check_role, open_database
 from app.db.sql import Connection, Statement
 from app.errors import StartError
 from app.ids import ProjectId, UserId, new_id
@@ -183,11 +183,13 @@ async def test_a_user_that_is_set_is_a_wall_too(backstory: Service, api: Api) ->
         for table in ("responses", "turns", "items", "contents", "requests", "users"):
             owners = await conn.fetch(f"SELECT DISTINCT user_id FROM {table}")
             assert [row["user_id"] for row in owners] == [alice], table
-    async with (
-        open_database(backstory.urls.service, backstory.config) as database,
-        database.tenant(project, alice) as conn,
-    ):
-        assert await conn.fetchval("SELECT count(DISTINCT user_id) FROM responses") == 1
+    async with open_database(backstory.urls.service, backstory.config) as database:
+        acting_user.set(alice)
+        async with database.tenant(project) as conn:
+            assert await conn.fetchval("SELECT count(DISTINCT user_id) FROM responses") == 1
+        async with database.tenant(project, everyone=True) as conn:
+            assert await conn.fetchval("SELECT count(DISTINCT user_id) FROM responses") == 2
+        acting_user.set(None)
 
 
 async def test_a_project_does_not_outlive_its_transaction(backstory: Service, two: Two) -> None:

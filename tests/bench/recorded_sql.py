@@ -7,7 +7,7 @@ from typing import Any, NamedTuple, cast
 from app.config import Config
 from app.db.database import Database, open_database
 from app.db.sql import Connection
-from app.ids import ProjectId, UserId
+from app.ids import ProjectId
 
 READS = ("fetch", "fetchrow", "fetchval")
 
@@ -48,9 +48,9 @@ class RecordingDatabase(Database):
 
     @asynccontextmanager
     async def tenant(
-        self, project: ProjectId, user: UserId | None = None
+        self, project: ProjectId, *, everyone: bool = False
     ) -> AsyncIterator[Connection]:
-        async with self._database.tenant(project, user) as conn:
+        async with self._database.tenant(project, everyone=everyone) as conn:
             yield cast(Connection, _Recorder(conn, self.calls))
 
     async def replay(self, project: ProjectId, calls: list[Call]) -> None:

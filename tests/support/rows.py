@@ -8,6 +8,7 @@ import asyncpg
 
 from app.db.sql import Connection
 from app.identity.bootstrap import issue_key
+from app.identity.sessions import begin_session
 from app.ids import ProjectId, new_id
 from tests.support.service import Service
 
@@ -80,6 +81,23 @@ async def new_key(
             name,
         )
     return key
+
+
+async def new_session(service: Service, name: str, *, project: ProjectId | None = None) -> str:
+    """The access token of a session of this user, who is made where there is none yet."""
+    async with connected(service.urls.owner) as conn:
+        if project is None:
+            project = await conn.fetchval("SELECT project_id FROM projects WHERE root")
+        assert project is not None
+        user = await conn.fetchval(
+            """INSERT INTO users (project_id, user_id, external_id) VALUES ($1, $2, $3)
+               ON CONFLICT (project_id, external_id)
+               DO UPDATE SET external_id = excluded.external_id
+               RETURNING user_id""",
+            *(project, new_id(), name),
+        )
+        tokens = await begin_session(conn, project, user, token_seconds=3600, session_seconds=7200)
+    return tokens.access_token
 
 
 async def new_project(service: Service) -> ProjectId:
