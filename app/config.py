@@ -72,6 +72,11 @@ class Config(msgspec.Struct, frozen=True, kw_only=True):
     embedder_batch_max: Positive = 32
     embedder_timeout_seconds: Seconds = 30.0
 
+    # Reranking; None means off
+    rerank_model: str | None = None
+    rerank_timeout_ms: Annotated[int, Meta(ge=1, le=10_000)] = 200
+    rerank_candidates_max: Annotated[int, Meta(ge=2, le=50)] = 20
+
     # Limits of the API
     body_bytes_max: Positive = 16 * 2**20
     items_per_request_max: Positive = 10_000

@@ -25,6 +25,7 @@ from app.db.signals import open_signals
 from app.docs import routes as docs_routes
 from app.docs.openapi import openapi_config
 from app.embeddings.models import Models, open_models
+from app.embeddings.reranker import open_reranker
 from app.engine.open import open_engine
 from app.erasure import routes as erasure_routes
 from app.erasure.at_engine import delete_handler
@@ -98,6 +99,7 @@ PROVIDED = (
     "users",
     "breaker",
     "embedder",
+    "reranker",
     "jobs",
     "marks",
     "uses",
@@ -153,6 +155,7 @@ async def _lifespan(app: Litestar, config: Config) -> AsyncIterator[None]:
         open_database(config.database_url, config) as database,
         open_engine(config) as engine,
         open_models(database, config) as embedder,
+        open_reranker(config) as reranker,
         open_request_log(database, config) as request_log,
         open_job_runner(database, config) as jobs,
         open_signals(config.database_direct_url or config.database_url) as signals,
@@ -170,6 +173,7 @@ async def _lifespan(app: Litestar, config: Config) -> AsyncIterator[None]:
             database=database,
             engine=engine,
             embedder=embedder,
+            reranker=reranker,
             images=Images(database, config),
             users=users,
             settings=SettingsReader(database, config.settings_ttl_seconds),
@@ -195,6 +199,7 @@ async def _lifespan(app: Litestar, config: Config) -> AsyncIterator[None]:
             users=users,
             breaker=engine.breaker,
             embedder=embedder,
+            reranker=reranker,
             jobs=jobs,
             marks=parts.marks,
             uses=uses,

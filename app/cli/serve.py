@@ -62,8 +62,8 @@ def run(config: Config) -> int:
         config = replace(config, local_engine_url=engine.url if engine else None)
         config = _with_database(config, supervisor)
         credentials = _first_keys(config)
-        for model in _embedding_models(config):
-            supervisor.start(EmbedderProcess(replace(config, embedding_model=model)))
+        for embedder in _embedders(config):
+            supervisor.start(EmbedderProcess(embedder))
         if config.database_owner_url is not None:
             supervisor.start(IndexKeeper(config, say))
 
@@ -136,14 +136,17 @@ async def _check_service(config: Config) -> None:
         await check_role(database)
 
 
-def _embedding_models(config: Config) -> list[str]:
-    """The one that is configured, and the one in use: until that is replaced, it is asked."""
+def _embedders(config: Config) -> list[Config]:
+    """Of the model that is configured, and of the one in use: until that is replaced, it is asked.
+
+    Reranking is the first one's.
+    """
     assert config.database_url is not None
     in_use = asyncio.run(model_in_use(config.database_url))
     if in_use in (None, config.embedding_model):
-        return [config.embedding_model]
+        return [config]
     say(f"Vectors of {config.embedding_model} are filled in; until then {in_use} is asked")
-    return [config.embedding_model, in_use]
+    return [config, replace(config, embedding_model=in_use, rerank_model=None)]
 
 
 def _first_keys(config: Config) -> files.Credentials:

@@ -24,8 +24,12 @@ class EmbedderProcess(ChildProcess):
             self.socket.stem,
             _command(config, data_dir, self.socket),
             data_dir / "logs" / f"{self.socket.stem}.log",
-            environment(config.embedding_model, config.embedder_threads),
+            environment(_models(config), config.embedder_threads),
         )
+
+
+def _models(config: Config) -> list[str]:
+    return [config.embedding_model, *filter(None, [config.rerank_model])]
 
 
 def embedder_socket(data_dir: Path, model: str = DEFAULT_MODEL) -> Path:
@@ -61,5 +65,7 @@ def _command(config: Config, data_dir: Path, socket: Path) -> list[str]:
         "--threads": str(config.embedder_threads),
         "--batch-texts-max": str(config.embedder_batch_max),
     }
+    if config.rerank_model is not None:
+        options["--rerank-model"] = config.rerank_model
     flat = [part for pair in options.items() for part in pair]
     return python_module("app.embeddings.server", *flat)

@@ -14,6 +14,10 @@ TEXT_CHARS_MAX = 2**16
 FRAME_BYTES_MAX = 2 * TEXTS_MAX * TEXT_CHARS_MAX * 4
 """Twice what a full frame of four-byte characters has."""
 
+RERANK_TEXTS_MAX = 50
+RERANK_CHARS_MAX = 2**12
+"""Of a query and of each text: about what a cross-encoder of 512 tokens reads of them."""
+
 FailureCode = Literal["not_loaded", "overloaded", "failed"]
 
 
@@ -24,6 +28,14 @@ class Hello(msgspec.Struct, frozen=True, tag="hello"):
 class Embed(msgspec.Struct, frozen=True, tag="embed"):
     id: int
     lane: Lane
+    texts: list[str]
+
+
+class Rerank(msgspec.Struct, frozen=True, tag="rerank"):
+    """How well does each text answer the query?"""
+
+    id: int
+    query: str
     texts: list[str]
 
 
@@ -55,14 +67,21 @@ class Embedded(msgspec.Struct, frozen=True, tag="embedded"):
     tokens: int = 0
 
 
+class Reranked(msgspec.Struct, frozen=True, tag="reranked"):
+    """A score for each text, in their order; more is better."""
+
+    id: int
+    scores: list[float]
+
+
 class Failed(msgspec.Struct, frozen=True, tag="failed"):
     id: int
     code: FailureCode
     message: str
 
 
-Request = Hello | Embed | Cancel
-Reply = Status | Embedded | Failed
+Request = Hello | Embed | Rerank | Cancel
+Reply = Status | Embedded | Reranked | Failed
 
 _encoder = msgspec.msgpack.Encoder()
 decode_request = msgspec.msgpack.Decoder(Request).decode

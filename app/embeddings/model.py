@@ -82,15 +82,16 @@ def local_folder(name: str) -> Path | None:
     return Path(name) if Path(name).is_dir() else None
 
 
-def environment(name: str, threads: int) -> dict[str, str]:
-    """What must be set before the native libraries load: few threads, and no call to the hub.
+def environment(names: Sequence[str], threads: int) -> dict[str, str]:
+    """What must be set before the native libraries load: few threads, and no call to the hub
+    where all models are here.
 
     The path makes the program itself importable from any working directory.
     """
     counts = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "RAYON_NUM_THREADS")
     values = {count: str(threads) for count in counts}
     values |= {"TOKENIZERS_PARALLELISM": "false", "HF_HUB_DISABLE_TELEMETRY": "1"}
-    if local_folder(name):
+    if all(local_folder(name) for name in names):
         values |= {"HF_HUB_OFFLINE": "1", "TRANSFORMERS_OFFLINE": "1"}
     own_path = str(Path(__file__).parents[2])
     values["PYTHONPATH"] = os.pathsep.join(filter(None, [own_path, os.environ.get("PYTHONPATH")]))
@@ -116,7 +117,7 @@ def _load_onnx(name: str, folder: Path, threads: int) -> TextModel:
 def _export(name: str, folder: Path, threads: int) -> None:
     """In a process of its own, so that torch's half gigabyte is gone when it is done."""
     options = ("--model", name, "--into", str(folder), "--threads", str(threads))
-    environ = environment(name, threads) | {PARENT_VARIABLE: str(os.getpid())}
+    environ = environment([name], threads) | {PARENT_VARIABLE: str(os.getpid())}
     done = subprocess.run(  # noqa: S603
         python_module("app.embeddings.export", *options),
         env=os.environ | environ,

@@ -37,6 +37,21 @@ class Embedder(Protocol):
         ...
 
 
+@runtime_checkable
+class Reranker(Protocol):
+    """Reads a query together with each text, which tells more than their vectors do."""
+
+    @property
+    def texts_max(self) -> int:
+        """0 where there is none."""
+        ...
+
+    async def score(self, query: str, texts: Sequence[str]) -> list[float]:
+        """Of each text; more is better. Raises TimeoutError where its time is over, Unavailable
+        and EmbeddingFailed as an Embedder does."""
+        ...
+
+
 class EmbeddingModels(Protocol):
     """Those whose vectors are wanted: the one in use, and one that is filled in beside it."""
 

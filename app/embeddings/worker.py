@@ -1,27 +1,21 @@
 """The model at work: loaded in a thread, then computing in another, one batch at a time."""
 
 import asyncio
-import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 
 import structlog
 
 from app.embeddings.batches import Limits, Place, TextBacklog, TextJob
+from app.embeddings.loading import NotLoaded, until_loaded
 from app.embeddings.model import TextModel, Tokens
 from app.embeddings.types import Counted, Lane, Vectors
-
-LOAD_RETRY_SECONDS = 60.0
-"""A hub may be reachable later; a folder may have been put in its place."""
 
 TOKENIZED_IN_PLACE_CHARS_MAX = 2000
 """As long as a change of threads takes; longer texts would hold up the other requests."""
 
 log = structlog.get_logger()
-
-
-class NotLoaded(Exception):
-    """The model is still being loaded, or cannot be."""
 
 
 class Worker:
@@ -63,18 +57,12 @@ class Worker:
                 job.drop()
 
     async def _load(self) -> TextModel:
-        while True:
-            started = time.monotonic()
-            try:
-                self.model = await asyncio.to_thread(self._load_model)
-            except Exception as error:
-                self.load_error = f"The embedder cannot load {self.name}: {error}"
-                log.exception("the model cannot be loaded", model=self.name)
-                await asyncio.sleep(LOAD_RETRY_SECONDS)
-            else:
-                seconds = round(time.monotonic() - started, 2)
-                log.info("loaded", model=self.name, runtime=self.model.runtime, seconds=seconds)
-                return self.model
+        load = partial(asyncio.to_thread, self._load_model)
+        self.model = await until_loaded(self.name, load, self._say_why_not)
+        return self.model
+
+    def _say_why_not(self, why: str) -> None:
+        self.load_error = why
 
     async def _next_batch(self) -> list[Place]:
         while not (batch := self.backlog.next_batch()):

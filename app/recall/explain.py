@@ -18,6 +18,7 @@ def signals(candidate: Candidate) -> Signals:
         if vector is None
         else ArmSignal(score=round(vector, DIGITS), rank=candidate.vector_rank),
         points={name: round(points, DIGITS) for name, points in candidate.points.items() if points},
+        rerank=candidate.rerank,
     )
 
 

@@ -10,7 +10,7 @@ from app.ids import MemoryId
 from app.recall.features import Question, features, words_share
 from app.recall.pool import Pool
 from app.recall.score import confidence, weighed
-from app.recall.types import Asked, Why
+from app.recall.types import ArmSignal, Asked, Why
 
 DIGITS = 4
 
@@ -25,6 +25,7 @@ class Candidate(msgspec.Struct, frozen=True, kw_only=True):
     vector: float | None
     vector_rank: int | None
     points: dict[str, float]
+    rerank: ArmSignal | None = None
 
 
 class Judged(msgspec.Struct, frozen=True):

@@ -10,7 +10,8 @@ import msgspec
 
 from app.db.database import Database
 from app.db.sql import Connection
-from app.embeddings.types import Embedder
+from app.embeddings.reranker import NoReranker
+from app.embeddings.types import Embedder, Reranker
 from app.errors import EmbeddingFailed, Unavailable
 from app.identity.users import Users
 from app.ids import ProjectId, UserId
@@ -26,6 +27,7 @@ from app.recall.named_times import windows_of
 from app.recall.pack import pack
 from app.recall.pool import Pool
 from app.recall.question import asks_when
+from app.recall.rerank import rerank
 from app.recall.speakers import named_in, without_names
 from app.recall.types import (
     Asked,
@@ -40,6 +42,8 @@ SPEAKERS_MAX = 500
 PARAPHRASES_FROM = 3
 PARAPHRASES_MAX = 100
 """Looked for among the first: so many times the limit, and never more."""
+
+NO_RERANKER = NoReranker()
 
 ALIKE_MIN = 0.92
 """The cosine from which two short texts with the same numbers say the same."""
@@ -60,6 +64,7 @@ async def recall(
     *,
     embed_seconds_max: float,
     exact_max: int,
+    reranker: Reranker = NO_RERANKER,
     explain: bool = False,
 ) -> Recollection:
     """What is in reach and fits the query, best first. Raises Unavailable without a database."""
@@ -67,13 +72,17 @@ async def recall(
         database, embedder, reach, asked, embed_seconds_max=embed_seconds_max, exact_max=exact_max
     )
     judged = judge(seen.pool, seen.question)
+    judged, reranked = await rerank(database, reranker, reach, asked, judged)
     async with database.tenant(reach.project) as conn:
         judged = await _spread(conn, reach, asked, seen, judged)
         best = judged.best(asked)
         data = await _load(conn, users, reach.project, best, explain)
     packed = pack((found.memory for found in data), asked.token_budget)
     usage = RecallUsage(
-        vectors=seen.vectors.state, candidates=len(seen.pool), context_tokens=packed.tokens
+        vectors=seen.vectors.state,
+        reranked=reranked,
+        candidates=len(seen.pool),
+        context_tokens=packed.tokens,
     )
     return Recollection(
         data=data,

@@ -7,7 +7,7 @@ from litestar.di import NamedDependency
 
 from app.config import Config
 from app.db.database import Database
-from app.embeddings.types import Embedder
+from app.embeddings.types import Embedder, Reranker
 from app.identity.users import Users
 from app.ids import PROJECT_ITSELF, UserId, parse_id
 from app.memory.uses import Uses
@@ -26,6 +26,7 @@ async def recall_memories(
     database: NamedDependency[Database],
     users: NamedDependency[Users],
     embedder: NamedDependency[Embedder],
+    reranker: NamedDependency[Reranker],
     uses: NamedDependency[Uses],
     config: NamedDependency[Config],
 ) -> Recollection:
@@ -42,6 +43,7 @@ async def recall_memories(
         asked,
         embed_seconds_max=config.recall_timeout_seconds,
         exact_max=config.recall_exact_max,
+        reranker=reranker,
         explain=data.explain,
     )
     ids = [parse_id("mem", entry.memory.id) for entry in found.data]

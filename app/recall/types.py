@@ -17,6 +17,8 @@ Why = Literal["nothing_fits", "min_score", "limit", "token_budget"]
 
 VectorsState = Literal["used", "unavailable", "too_late"]
 
+RerankState = Literal["used", "off", "unavailable", "too_late"]
+
 
 class Reach(msgspec.Struct, frozen=True, kw_only=True):
     """Where a recall may look; None is anything."""
@@ -97,11 +99,13 @@ class ArmSignal(msgspec.Struct, kw_only=True):
 
 
 class Signals(msgspec.Struct, kw_only=True):
-    """Why a memory has its place: both arms, and the points that each feature gave."""
+    """Why a memory has its place: both arms, the points that each feature gave, and what the
+    reranking model said, where it was asked."""
 
     words: ArmSignal
     vector: ArmSignal | None
     points: dict[str, float]
+    rerank: ArmSignal | None = None
 
 
 class Recalled(msgspec.Struct, kw_only=True):
@@ -119,9 +123,11 @@ class LeftOut(msgspec.Struct, kw_only=True):
 
 
 class RecallUsage(msgspec.Struct, kw_only=True):
-    """`vectors` says whether the query could be embedded; if not, words alone were searched."""
+    """`vectors` says whether the query could be embedded; if not, words alone were searched.
+    `reranked` says whether a cross-encoder ordered the best."""
 
     vectors: Literal["used", "unavailable", "too_late"]
+    reranked: Literal["used", "off", "unavailable", "too_late"]
     candidates: int
     context_tokens: int
 

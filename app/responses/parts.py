@@ -8,7 +8,7 @@ from app.contexts.seal import Seals
 from app.contexts.windows import Windows
 from app.db.database import Database
 from app.db.signals import Signals
-from app.embeddings.types import Embedder
+from app.embeddings.types import Embedder, Reranker
 from app.engine.types import Engine
 from app.identity.users import Users
 from app.jobs.runner import JobRunner
@@ -37,6 +37,7 @@ class Parts(msgspec.Struct, frozen=True):
     database: Database
     engine: Engine
     embedder: Embedder
+    reranker: Reranker
     images: Images
     users: Users
     settings: SettingsReader

@@ -70,6 +70,7 @@ async def recollect(
                 _asked(query, plan.recall),
                 embed_seconds_max=parts.config.recall_timeout_seconds / 2,
                 exact_max=parts.config.recall_exact_max,
+                reranker=parts.reranker,
             )
     except (TimeoutError, Unavailable) as error:
         log.warning("recall.left_out", why=type(error).__name__)

@@ -118,9 +118,9 @@ async def test_a_client_that_goes_takes_its_texts_along(
 
 
 async def test_an_answer_too_late_is_unavailable(
-    embedder: ProcessEmbedder, model: GatedModel
+    embedder: ProcessEmbedder, model: GatedModel, tmp_path: Path
 ) -> None:
-    hasty = ProcessEmbedder(embedder._socket, "gated", timeout_seconds=0.05)
+    hasty = ProcessEmbedder(tmp_path / "embedder.sock", "gated", timeout_seconds=0.05)
     with pytest.raises(Unavailable, match="in time"):
         await hasty.embed(["a"], "document")
     await until_waiting(embedder, 0)
@@ -152,8 +152,10 @@ async def test_a_model_that_is_not_loaded_is_unavailable(start: Start) -> None:
     [(FRAME_BYTES_MAX + 1).to_bytes(4, "big"), b"\0\0\0\1\xc1", b"GET / HTTP/1.1\r\n\r\n"],
     ids=["too large", "no message", "http"],
 )
-async def test_another_protocol_is_hung_up_on(embedder: ProcessEmbedder, sent: bytes) -> None:
-    reader, writer = await asyncio.open_unix_connection(str(embedder._socket))
+async def test_another_protocol_is_hung_up_on(
+    embedder: ProcessEmbedder, tmp_path: Path, sent: bytes
+) -> None:
+    reader, writer = await asyncio.open_unix_connection(str(tmp_path / "embedder.sock"))
     writer.write(sent)
     assert await reader.read() == b""
     writer.close()

@@ -1,12 +1,9 @@
 """Another embedding model: filled in beside the old one, killed amid that, and switched to."""
 
-import asyncio
-from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import aiohttp
 import pytest
 
 from app.db.embedded import EmbeddedPostgres
@@ -16,14 +13,11 @@ from tests.support.eventually import eventually
 from tests.support.memories import recall, remember
 from tests.support.postgres_fixtures import data_folder
 from tests.support.rows import connected
-from tests.support.serving import Serving, end, run_command
+from tests.support.serving import run_command
+from tests.support.started import started
 from tests.support.tiny_model import save_tiny_model
 
 TEXTS = [f"On day {n} the heron ate {n} frogs and {n} newts." for n in range(400)]
-ENGINE = {
-    "BACKSTORY_ENGINE_URL": "http://127.0.0.1:9/v1",  # nothing is asked of it
-    "BACKSTORY_ENGINE_API_KEY": "none",
-}
 VECTORS = """
     SELECT v.memory_id, v.part, v.xmin::text AS made_by, vector_dims(v.embedding) AS dimensions
     FROM memory_vectors v JOIN embedding_models e USING (model_id)
@@ -48,24 +42,6 @@ def tiny(folder: Path, sentence_transformer: Any) -> str:
     name = str(save_tiny_model(folder.parent / "tiny", "mean"))
     export_model(name, export_folder(folder, name), threads=1)
     return name
-
-
-@asynccontextmanager
-async def started(folder: Path, **environ: str) -> AsyncIterator[tuple[Serving, Api]]:
-    service = Serving(folder, environ=ENGINE | environ)
-    try:
-        await asyncio.to_thread(service.wait_ready)
-        async with aiohttp.ClientSession() as http:
-            api = Api(http, service.root_url, service.credentials.api_key)
-            await eventually(lambda: asks_vectors(api), seconds=60)
-            yield service, api
-    finally:
-        await asyncio.to_thread(end, service)
-
-
-async def asks_vectors(api: Api) -> bool:
-    usage: Json = (await recall(api, "herons"))["usage"]
-    return bool(usage["vectors"] == "used")
 
 
 async def found(api: Api) -> Json:
