@@ -77,6 +77,11 @@ class Config(msgspec.Struct, frozen=True, kw_only=True):
     rerank_timeout_ms: Annotated[int, Meta(ge=1, le=10_000)] = 200
     rerank_candidates_max: Annotated[int, Meta(ge=2, le=50)] = 20
 
+    # Settings
+    setting_bytes_max: Positive = 65_536
+    settings_max: Positive = 1_000
+    setting_versions_max: Positive = 100
+
     # Limits of the API
     body_bytes_max: Positive = 16 * 2**20
     items_per_request_max: Positive = 10_000

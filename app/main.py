@@ -58,6 +58,8 @@ from app.responses.remember_turn import turn_handler
 from app.responses.run import Runs
 from app.responses.running import Running
 from app.search import routes as search_routes
+from app.settings import routes as settings_routes
+from app.settings.change import Changing
 from app.settings.read import SettingsReader
 from app.summaries import routes as summaries_routes
 from app.summaries.enqueue import Automatic
@@ -91,6 +93,7 @@ ROUTES: list[Any] = [
     *facts_routes.ROUTES,
     *blobs_routes.ROUTES,
     *usage_routes.ROUTES,
+    *settings_routes.ROUTES,
     *jobs_routes.ROUTES,
 ]
 PROVIDED = (
@@ -104,6 +107,7 @@ PROVIDED = (
     "marks",
     "uses",
     "settings",
+    "changing",
     "readings",
     "parts",
     "conversations",
@@ -204,6 +208,7 @@ async def _lifespan(app: Litestar, config: Config) -> AsyncIterator[None]:
             marks=parts.marks,
             uses=uses,
             settings=parts.settings,
+            changing=Changing(config, database, parts.settings),
             readings=readings,
             parts=parts,
             conversations=ConversationParts(

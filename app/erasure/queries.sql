@@ -297,6 +297,10 @@ DELETE FROM fact_counts WHERE project_id = :project AND user_id = :user_id;
 -- A user's settings.
 DELETE FROM settings WHERE project_id = :project AND user_id = :user_id;
 
+-- name: delete_setting_changes_of!
+-- What they were before.
+DELETE FROM setting_changes WHERE project_id = :project AND user_id = :user_id;
+
 -- name: delete_running_of!
 -- What nobody makes for a user any more.
 DELETE FROM running_responses WHERE project_id = :project AND user_id = :user_id;

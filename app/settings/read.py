@@ -23,6 +23,14 @@ class SettingsReader:
         self._known: TTLCache[tuple[ProjectId, UserId | None], GatewaySettings]
         self._known = TTLCache(CACHED_MAX, ttl_seconds)
 
+    def forget(self, project: ProjectId, user: UserId | None) -> None:
+        """They were changed: here that holds at once; the project's are in those of all users."""
+        changed = [
+            known for known in self._known if known[0] == project and user in (None, known[1])
+        ]
+        for known in changed:
+            self._known.pop(known, None)
+
     async def read(self, project: ProjectId, user: UserId | None) -> GatewaySettings:
         if known := self._known.get((project, user)):
             return known
@@ -46,12 +54,11 @@ async def own_values(
     return {user: value for user in users if (value := values.get(user, common)) is not None}
 
 
-async def write_own(
-    conn: Connection, project: ProjectId, user: UserId | None, document: dict[str, Any]
-) -> None:
-    """Raises InvalidRequest where the document is not one of Backstory's settings."""
+def check_own(document: Any) -> None:
+    """Raises InvalidRequest where a document is not one of Backstory's settings."""
+    if not isinstance(document, dict):
+        raise InvalidRequest(f"The setting '{OWN_KEY}' must be an object.", param="value")
     unknown = set(document) - set(GatewaySettings.__struct_fields__)
     if unknown:
         raise InvalidRequest(f"There is no setting '{min(unknown)}'.", param=min(unknown))
     convert(document, GatewaySettings)
-    await queries.put_setting(conn, project, user or PROJECT_ITSELF, OWN_KEY, document)

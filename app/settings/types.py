@@ -1,6 +1,8 @@
 """Backstory's own settings: the document under the key `backstory`, of a project or a user."""
 
+from datetime import datetime
 from typing import Annotated, Any, Literal
+from uuid import UUID
 
 import msgspec
 from msgspec import Meta
@@ -48,6 +50,86 @@ class StoredValue(msgspec.Struct, frozen=True):
     value: str
 
 
-class StoredSetting(msgspec.Struct, frozen=True):
+class StoredDocument(msgspec.Struct, frozen=True):
     value: Any
     version: int
+
+
+class StoredSetting(msgspec.Struct, frozen=True):
+    """`value` is JSON as text: numbers stay as they were written."""
+
+    key: str
+    user_id: UserId
+    value: str
+    version: int
+    updated_at: datetime
+
+
+class StoredVersion(msgspec.Struct, frozen=True):
+    version: int
+    value: str | None
+    changed_at: datetime
+
+
+class StoredChange(msgspec.Struct, frozen=True):
+    change: int
+    user_id: UserId
+    key: str
+    version: int
+    value: str | None
+    changed_at: datetime
+    changed_by: UUID | None
+
+
+class Setting(msgspec.Struct, kw_only=True):
+    """A setting as the API shows it. Of a user: `value` is theirs over the project's, `version`
+    that of their own, 0 where they have none."""
+
+    object: Literal["setting"] = "setting"
+    key: str
+    user: str | None
+    value: msgspec.Raw
+    version: int
+    updated_at: datetime
+
+    @property
+    def id(self) -> str:
+        return self.key
+
+
+class DeletedSetting(msgspec.Struct, kw_only=True):
+    object: Literal["setting.deleted"] = "setting.deleted"
+    key: str
+    user: str | None
+    version: int
+    """Of the deletion: the next value has the one after it."""
+    deleted: Literal[True] = True
+
+
+class SettingVersion(msgspec.Struct, kw_only=True):
+    """`value` is left out where it was deleted."""
+
+    object: Literal["setting.version"] = "setting.version"
+    key: str
+    user: str | None
+    version: int
+    deleted: bool
+    value: msgspec.Raw | msgspec.UnsetType = msgspec.UNSET
+    updated_at: datetime
+    changed_by: str | None
+
+    @property
+    def id(self) -> str:
+        return str(self.version)
+
+
+class SettingChange(msgspec.Struct, kw_only=True):
+    """What an application that keeps settings in memory asks for, after the last that it saw."""
+
+    id: str
+    object: Literal["setting.change"] = "setting.change"
+    key: str
+    user: str | None
+    version: int
+    deleted: bool
+    updated_at: datetime

@@ -17,7 +17,7 @@ from tests.support.files import uploaded
 from tests.support.images import data_url, image, saying, shown
 from tests.support.leftovers import left_of, rows_of_user
 from tests.support.memories import recall, remember
-from tests.support.rows import connected, count
+from tests.support.rows import count
 from tests.support.service import Service
 
 CHAT = "/v1/chat/completions"
@@ -25,10 +25,6 @@ AT_WORK = """
     SELECT count(*) FROM outbox o JOIN users u USING (project_id, user_id)
     WHERE u.external_id = $1
       AND o.topic IN ('remember_turn', 'embed_memories', 'title_conversation')
-"""
-SETTING = """
-    INSERT INTO settings (project_id, user_id, key, value)
-    SELECT project_id, user_id, 'theirs', $2 FROM users WHERE external_id = $1
 """
 OF_MEMORY = {"memories.content", "memory_versions.content", "memory_postings.term"}
 OF_TURNS = {
@@ -42,6 +38,7 @@ HELD = {
     "user": {
         *(*OF_MEMORY, *OF_TURNS, "conversations.title", "conversations.metadata"),
         *("users.external_id", "files.filename", "settings.value"),
+        "setting_changes.value",
     },
 }
 """Where the word stands before it is forgotten, at least."""
@@ -151,8 +148,9 @@ async def tell_all(told: Told) -> None:
     await tell_completions(told)
     await tell_conversation(told)
     await uploaded(told.api, image(), name=f"{told.word}.png")
-    async with connected(told.service.urls.owner) as conn:
-        await conn.execute(SETTING, told.user, f'{{"theirs": "{told.word}"}}')
+    for value in (told.word, {"theirs": told.word}):
+        reply = await told.api.send("PUT", "/v1/settings/theirs", value)
+        assert reply.status == 200
     told.paths = [f"/v1/users/{told.user}"]
 
 

@@ -4,8 +4,6 @@ from typing import Any
 
 from app.contexts.compacted import HEADING
 from app.contexts.summarise import INSTRUCTIONS
-from app.db.database import open_database
-from app.settings.read import write_own
 from tests.support.api import Api, Json, message, text_of
 from tests.support.context_fixtures import received_texts
 from tests.support.engine import FakeEngine
@@ -14,6 +12,7 @@ from tests.support.eventually import eventually
 from tests.support.images import data_url, image
 from tests.support.rows import count, new_key, new_project
 from tests.support.service import Service
+from tests.support.settings import set_own
 from tests.support.standard import check_events
 
 THRESHOLD = 800
@@ -184,12 +183,9 @@ async def test_a_setting_compacts_what_is_continued(
     talker: Api, contexts_backstory: Service
 ) -> None:
     project = await new_project(contexts_backstory)
-    own = talker.with_key(await new_key(contexts_backstory, "engine", project=project))
-    async with (
-        open_database(contexts_backstory.urls.service, contexts_backstory.config) as database,
-        database.tenant(project) as conn,
-    ):
-        await write_own(conn, project, None, {"compact_threshold": 500})
+    key = await new_key(contexts_backstory, "engine", "settings", project=project)
+    own = talker.with_key(key)
+    await set_own(own, {"compact_threshold": 500})
     first = await own.respond([message(f"set {PADDING * 15}"), message("Yes.", "assistant")])
     assert not compactions(first), "a client that keeps its own history has to ask for it"
     previous = {"previous_response_id": first["id"]}

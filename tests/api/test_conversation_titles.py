@@ -17,8 +17,8 @@ TITLE_JOBS = "SELECT count(*) FROM outbox WHERE topic = 'title_conversation'"
 @pytest.fixture
 async def project(backstory: Service, api: Api) -> Project:
     made = await new_project(backstory)
-    key = await new_key(backstory, "engine", "usage:read", project=made)
-    return Project(backstory, made, api.with_key(key))
+    key = await new_key(backstory, "engine", "usage:read", "settings", project=made)
+    return Project(api.with_key(key))
 
 
 async def title_of(api: Api, conversation: str) -> str | None:

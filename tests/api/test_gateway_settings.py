@@ -4,48 +4,30 @@ import asyncio
 
 import pytest
 
-from app.db.database import open_database
-from app.errors import InvalidRequest
-from app.ids import ProjectId, UserId
-from app.settings.read import write_own
 from tests.support.api import Api, Json, text_of
 from tests.support.engine import FakeEngine
 from tests.support.eventually import eventually
 from tests.support.heard import heard, something
-from tests.support.rows import connected, new_key, new_project
+from tests.support.rows import new_key, new_project
 from tests.support.service import Service
+from tests.support.settings import set_own
 
 
 class Project:
     """A project of its own, whose settings nobody has read yet."""
 
-    def __init__(self, service: Service, project: ProjectId, api: Api) -> None:
+    def __init__(self, api: Api) -> None:
         self.api = api
-        self._service = service
-        self._project = project
 
-    async def set(self, document: Json, user: UserId | None = None) -> None:
-        async with (
-            open_database(self._service.urls.service, self._service.config) as database,
-            database.tenant(self._project) as conn,
-        ):
-            await write_own(conn, self._project, user, document)
-
-    async def user_id(self, name: str) -> UserId:
-        async with connected(self._service.urls.owner) as conn:
-            found = await conn.fetchval(
-                "SELECT user_id FROM users WHERE project_id = $1 AND external_id = $2",
-                self._project,
-                name,
-            )
-        return UserId(found)
+    async def set(self, document: Json, user: str | None = None) -> None:
+        await set_own(self.api.as_user(user) if user else self.api, document)
 
 
 @pytest.fixture
 async def project(backstory: Service, api: Api) -> Project:
     made = await new_project(backstory)
-    key = await new_key(backstory, "engine", "cache", "usage:read", project=made)
-    return Project(backstory, made, api.with_key(key))
+    key = await new_key(backstory, "engine", "cache", "usage:read", "settings", project=made)
+    return Project(api.with_key(key))
 
 
 async def test_the_cache_can_be_on_for_all(project: Project, shared_engine: FakeEngine) -> None:
@@ -77,8 +59,7 @@ async def test_a_namespace_can_be_everybody_s(project: Project, shared_engine: F
 async def test_a_user_s_settings_overlay_the_project_s(project: Project) -> None:
     await project.set({"cache": True})
     alice = project.api.as_user("alice")
-    await alice.get("/v1/responses/resp_0")  # made on first use
-    await project.set({"cache": False}, await project.user_id("alice"))
+    await project.set({"cache": False}, "alice")
     assert (await alice.create(something())).headers.get("X-Cache") is None
     bob = project.api.as_user("bob")
     assert (await bob.create(something())).headers["X-Cache"] == "MISS"
@@ -112,5 +93,5 @@ async def test_a_client_that_leaves_can_end_the_call(
 
 @pytest.mark.parametrize("document", [{"surprise": 1}, {"on_disconnect": "hang up"}, {"cache": 5}])
 async def test_a_wrong_setting_is_refused(project: Project, document: Json) -> None:
-    with pytest.raises(InvalidRequest):
-        await project.set(document)
+    reply = await project.api.send("PUT", "/v1/settings/backstory", document)
+    assert (reply.status, reply.error["param"]) == (400, min(document))

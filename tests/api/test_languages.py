@@ -2,12 +2,11 @@
 
 import pytest
 
-from app.db.database import open_database
-from app.settings.read import write_own
 from tests.support.api import Api
 from tests.support.memories import recall, remember, somebody
 from tests.support.rows import count, new_key, new_project
 from tests.support.service import Service
+from tests.support.settings import set_own
 
 GERMAN = "Meine Schwester hat gestern zwei Katzen aus dem Tierheim geholt."
 FRENCH = "Mes voisins cultivent des tomates dans leur petit jardin depuis trois ans."
@@ -100,14 +99,11 @@ async def test_short_texts_are_in_the_language_of_the_others(mine: Api) -> None:
 
 async def test_a_setting_names_the_language(api: Api, backstory: Service) -> None:
     project = await new_project(backstory)
-    own = api.with_key(await new_key(backstory, "memory:write", "memory:read", project=project))
+    scopes = ("memory:write", "memory:read", "settings")
+    own = api.with_key(await new_key(backstory, *scopes, project=project))
     await remember(own, "Häuser")
     assert await by_words(own, "Haus") == []
-    async with (
-        open_database(backstory.urls.service, backstory.config) as database,
-        database.tenant(project) as conn,
-    ):
-        await write_own(conn, project, None, {"memory_language": "de"})
+    await set_own(own, {"memory_language": "de"})
     await remember(own, "Häuser!")
     assert await by_words(own, "Haus") == ["Häuser!"]
 

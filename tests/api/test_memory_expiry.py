@@ -8,7 +8,6 @@ import msgspec
 import pytest
 
 from app.db.embedded import EmbeddedPostgres
-from app.settings.read import write_own
 from tests.support.api import Api, Json, open_api
 from tests.support.derived import as_uuid, derive
 from tests.support.eventually import eventually
@@ -16,6 +15,7 @@ from tests.support.memories import embedded, recalled, remember, somebody
 from tests.support.postgres_fixtures import fresh_database
 from tests.support.rows import connected, count, new_key, new_project, tables_with
 from tests.support.service import Service, run_service
+from tests.support.settings import set_own
 
 OLD = """
     WITH gone AS (DELETE FROM outbox)
@@ -53,9 +53,14 @@ async def tended(
 
 
 @pytest.fixture
-async def mine(tended: Service) -> AsyncIterator[Api]:
+async def own(tended: Service) -> AsyncIterator[Api]:
     async with open_api(tended) as api:
-        yield api.as_user(somebody())
+        yield api
+
+
+@pytest.fixture
+def mine(own: Api) -> Api:
+    return own.as_user(somebody())
 
 
 async def listed(api: Api, query: str = "") -> list[str]:
@@ -71,19 +76,9 @@ async def stats(api: Api, query: str = "") -> Json:
     return body
 
 
-async def keep_days(service: Service, api: Api, days: int | None, user: str | None = None) -> None:
-    async with connected(service.urls.owner) as conn:
-        await conn.set_type_codec(
-            "json",
-            schema="pg_catalog",
-            encoder=lambda v: msgspec.json.encode(v).decode(),
-            decoder=msgspec.json.decode,
-        )
-        project = await conn.fetchval("SELECT project_id FROM projects WHERE name = 'default'")
-        user_id = user and await conn.fetchval(
-            "SELECT user_id FROM users WHERE external_id = $1", user
-        )
-        await write_own(conn, project, user_id or None, {"memory_retention_days": days})
+async def keep_days(api: Api, days: int | None) -> None:
+    """Of the project, or of the user that `api` speaks for."""
+    await set_own(api, {"memory_retention_days": days})
 
 
 async def make_older(service: Service, memory: Json, days: float) -> None:
@@ -151,26 +146,26 @@ async def test_more_than_a_batch_is_dropped(mine: Api, tended: Service) -> None:
 # Retention
 
 
-async def test_a_project_keeps_memories_for_a_time(mine: Api, tended: Service) -> None:
+async def test_a_project_keeps_memories_for_a_time(own: Api, mine: Api, tended: Service) -> None:
     other = mine.as_user(somebody())
     old, _ = await remember(mine, "thirty days old", "new")
     theirs = (await remember(other, "thirty days old too"))[0]
     for memory in (old, theirs):
         await make_older(tended, memory, 30)
-    await keep_days(tended, mine, None, other.headers["Backstory-User"])  # theirs are kept
-    await keep_days(tended, mine, 40)
+    await keep_days(other, None)  # theirs are kept
+    await keep_days(own, 40)
     assert await listed(mine, f"&expiring_before={query_time(20)}") == ["thirty days old"]
     assert await listed(mine, f"&expiring_before={query_time(5)}") == []
     assert (await stats(mine, f"?expiring_before={query_time(20)}"))["expiring"] == 1
-    await keep_days(tended, mine, 20)
+    await keep_days(own, 20)
 
     async def dropped() -> bool:
         return await listed(mine) == ["new"]
 
     await eventually(dropped)
     assert await listed(other) == ["thirty days old too"]
-    await keep_days(tended, mine, 10, other.headers["Backstory-User"])
-    await keep_days(tended, mine, None)
+    await keep_days(other, 10)
+    await keep_days(own, None)
 
     async def theirs_dropped() -> bool:
         return await listed(other) == []

@@ -38,8 +38,8 @@ def mine(api: Api, me: str) -> Api:
 @pytest.fixture
 async def project(backstory: Service, api: Api) -> Project:
     made = await new_project(backstory)
-    scopes = ("engine", "usage:read", "memory:read", "memory:write")
-    return Project(backstory, made, api.with_key(await new_key(backstory, *scopes, project=made)))
+    scopes = ("engine", "usage:read", "memory:read", "memory:write", "settings")
+    return Project(api.with_key(await new_key(backstory, *scopes, project=made)))
 
 
 def said(*texts: str) -> list[Json]:
@@ -199,13 +199,15 @@ async def test_a_failing_engine_leaves_no_summary(mine: Api, me: str) -> None:
     assert (await summarize(mine, conversation))["method"] == "extract"
 
 
-async def test_the_settings_say_how_and_when(project: Project, shared_engine: FakeEngine) -> None:
+async def test_the_settings_say_how_and_when(
+    project: Project, backstory: Service, shared_engine: FakeEngine
+) -> None:
     await project.set({"summaries": "engine", "summarize_after": 200})
     api, me = project.api.as_user(somebody()), something("user")
     api = project.api.as_user(me)
     conversation = await new_conversation(api)
     await api.respond(f"Of bees. {'Buzz. ' * 20}", conversation=conversation, model="@oi/beta")
-    await none_waits(project._service)
+    await none_waits(backstory)
     assert await summaries(api, me) == []
     word = something()
     await api.respond(f"{word} fact-bees {'Buzz. ' * 200}", conversation=conversation)

@@ -10,27 +10,23 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-import asyncpg
+import aiohttp
 
-from app.db.embedded import EmbeddedPostgres
 from tests.bench.client import connect, request
 from tests.bench.dataset import Conversation, Turn, read_conversations
 from tests.bench.measure import Progress
 from tests.bench.options import Options
 from tests.bench.report import Findings, Table
 from tests.bench.world import World
+from tests.support.api import Api
 from tests.support.postgres_fixtures import data_folder
 from tests.support.serving import Serving, serving
+from tests.support.settings import set_own
 
 SESSIONS = 3
 QUICK_SESSIONS = 1
 SECONDS_MAX = 3_600.0
 POLL_SECONDS = 1.0
-FACTS_ON = """
-    INSERT INTO settings (project_id, user_id, key, value)
-    SELECT project_id, '00000000-0000-0000-0000-000000000000', 'backstory', '{"facts": "engine"}'
-    FROM projects
-"""
 
 
 async def run(_: World, options: Options, progress: Progress) -> Findings:
@@ -49,11 +45,9 @@ async def run(_: World, options: Options, progress: Progress) -> Findings:
 
 
 async def _turn_on(service: Serving) -> None:
-    postgres = EmbeddedPostgres(service.data_dir)
-    postgres.find_running()
-    conn = await asyncpg.connect(postgres.superuser_url)
-    await conn.execute(FACTS_ON)
-    await conn.close()
+    async with aiohttp.ClientSession() as http:
+        api = Api(http, service.root_url, service.credentials.api_key)
+        await set_own(api, {"facts": "engine"})
 
 
 def _first_sessions(conversation: Conversation, count: int) -> list[Turn]:

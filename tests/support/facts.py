@@ -5,19 +5,19 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from app.ids import ProjectId
-from tests.api.test_gateway_settings import Project
 from tests.support.api import MODEL, Api, Json
 from tests.support.engine import FakeEngine
 from tests.support.eventually import eventually
 from tests.support.memories import recall, somebody
 from tests.support.rows import count, new_key, new_project
 from tests.support.service import Service
+from tests.support.settings import set_own
 
 READINGS = """
     SELECT count(*) FROM outbox
     WHERE project_id = $1 AND topic IN ('remember_turn', 'extract_facts') AND failed_at IS NULL
 """
-SCOPES = ("engine", "memory:read", "memory:write", "usage:read", "admin")
+SCOPES = ("engine", "memory:read", "memory:write", "usage:read", "admin", "settings")
 READ_SECONDS_MAX = 60.0
 NOON = datetime(2023, 5, 8, 12, tzinfo=UTC)
 
@@ -33,11 +33,12 @@ class Talk:
     def __init__(self, service: Service, project: ProjectId, api: Api, engine: FakeEngine) -> None:
         self.service = service
         self.project = project
+        self._own = api
         self.api = api.as_user(somebody())
         self.engine = engine
 
     async def set(self, **settings: Any) -> None:
-        await Project(self.service, self.project, self.api).set(settings)
+        await set_own(self._own, settings)
 
     async def say(self, text: str, *facts: Json, day: int = 0, **fields: Any) -> Json:
         """A message, in which the engine finds these facts; on the given day after the first."""
