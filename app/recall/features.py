@@ -5,6 +5,8 @@ Framework: BM25 and Beyond", 2009), also over the window of a memory, to which t
 it lend a part of their words, as fields of BM25F lend theirs.
 """
 
+from datetime import timedelta
+
 import msgspec
 import numpy as np
 
@@ -29,6 +31,11 @@ BELOW_MAX = 2.0
 """Standard deviations: where the rest are all alike, one that differs is not hopeless."""
 
 
+SOON_AFTER = 0.5
+DATED_MIN = 0.5
+SOON_MIN, SOON_MAX = timedelta(days=1), timedelta(days=7)
+
+
 class Question(msgspec.Struct, frozen=True, kw_only=True):
     """What is known of the query itself."""
 
@@ -38,6 +45,8 @@ class Question(msgspec.Struct, frozen=True, kw_only=True):
     """Speakers that it names."""
     windows: tuple[Window, ...] = ()
     """Times that it names."""
+    anything: bool = False
+    """It asks for no more than what was said in these times."""
 
 
 def features(pool: Pool, question: Question) -> dict[str, Floats]:
@@ -58,10 +67,34 @@ def features(pool: Pool, question: Question) -> dict[str, Floats]:
         "answers": asked_before * pool.of_beside(share, -1),
         "stretch": best_of_stretch(pool, guess),
         "time": _flag(pool.tells_time) * float(question.when),
-        "said_then": _flag(pool.within(question.windows)),
+        "said_then": said_then(pool, question),
         "instruction": _flag(pool.of_standing("instruction")),
         "preference": _flag(pool.of_standing("preference")),
     }
+
+
+def said_then(pool: Pool, question: Question) -> Floats:
+    """Said in a time that the question names, or, since much is told a little later, in part soon
+    after it; or in what share of its words, if most, it tells that date. By those who are named,
+    where that is all that is asked for."""
+    windows = question.windows
+    soon = [after for window in windows if (after := _soon_after(window))]
+    said = np.maximum(_flag(pool.within(windows)), SOON_AFTER * _flag(pool.within(soon)))
+    told = np.maximum(said, np.where(pool.dated > DATED_MIN, pool.dated, 0.0))
+    alone = question.anything and question.named
+    return told * _flag(pool.said_by(question.named)) if alone else told
+
+
+def _soon_after(window: Window) -> Window | None:
+    """As long again, a day at least and a week at most."""
+    since, until = window
+    if until is None:
+        return None
+    length = until - since if since else SOON_MAX
+    try:
+        return until, until + min(max(length, SOON_MIN), SOON_MAX)
+    except OverflowError:
+        return None
 
 
 def first_guess(pool: Pool) -> Floats:

@@ -55,7 +55,7 @@ def judge(pool: Pool, question: Question) -> Judged:
         return Judged([], 0.0)
     columns = weighed(features(pool, question))
     points = np.sum(list(columns.values()), axis=0)
-    sure = confidence(pool)
+    sure = confidence(pool, question)
     words = words_share(pool) * pool.terms.ideal
     # Rows are in the order of ids, which are in that of time.
     rows = np.lexsort((-np.arange(len(pool)), -points))

@@ -46,15 +46,15 @@ UNIT = r"(?P<unit>hour|day|weekend|week|fortnight|month|year|decade)s?\b"
 WEEKDAY = rf"(?P<weekday>{any_of(WEEKDAYS)})\b"
 PART = r"(?P<part>morning|afternoon|evening|night)\b"
 THE = r"(?:the\s+)?"
+HOLIDAYS = (
+    r"christmas|halloween|thanksgiving|new\s+year'?s?(?:\s+(?:eve|day))?|valentine'?s?(?:\s+day)?"
+)
 
 _YEAR = r"(?P<year>(?:19|20)\d\d)\b"
 _MONTH = rf"(?P<month>{any_of(MONTHS)})\b\.?"
 _DAY = r"(?P<day>\d{1,2})(?:st|nd|rd|th|er|\.)?"
 _SEASON = rf"(?P<season>{any_of(SEASONS)})\b"
-_HOLIDAY = (
-    r"(?P<holiday>christmas|halloween|thanksgiving|new\s+year'?s?(?:\s+(?:eve|day))?"
-    r"|valentine'?s?(?:\s+day)?)(?!\w)"
-)
+_HOLIDAY = rf"(?P<holiday>{HOLIDAYS})(?!\w)"
 _YEARLY = rf"(?:{_MONTH}|{_SEASON}|{_HOLIDAY})"
 _WHICH = r"(?P<which>last|this\s+past|this|next|previous|past|coming|upcoming)"
 _BESIDE = r"(?P<which>last|this|next)\s+year(?:'s)?\b"

@@ -80,8 +80,8 @@ class Pool:
         self.asks = np.array([row.asks for row in described], dtype=np.bool_)
         self.tells_time = np.array([row.tells_time for row in described], dtype=np.bool_)
         self.stretches = _codes(described)
-        # Of words, in whatever form: a memory has one, as a rule.
-        self.frequencies = np.zeros((len(terms.weights), size))
+        self.frequencies = self._frequencies(terms, [])
+        self.dated = np.zeros(size)
         self.first, self.own, self.window, self.whole = np.full((4, size), np.nan)
         self.feedback = np.full(size, np.nan)
         self.beside = np.full((len(OFFSETS), size), NOBODY, dtype=np.intp)
@@ -105,9 +105,14 @@ class Pool:
         )
 
     def put_frequencies(self, occurrences: Sequence[Occurrence]) -> None:
-        for found in occurrences:
-            rows = [self.at[memory_id] for memory_id in found.memory_ids]
-            self.frequencies[self.terms.word_of[found.term], rows] += found.frequencies
+        self.frequencies += self._frequencies(self.terms, occurrences)
+
+    def put_dated(self, terms: Terms, occurrences: Sequence[Occurrence]) -> None:
+        """`terms` are the words of a date that the query names."""
+        self.dated = share_of(terms, self._frequencies(terms, occurrences))
+
+    def covered(self) -> Floats:
+        return share_of(self.terms, self.frequencies)
 
     def put_beside(self, pairs: Sequence[Beside]) -> None:
         """Both ways: what stands after a candidate has the candidate before it."""
@@ -127,11 +132,27 @@ class Pool:
     def put_feedback(self, found: Sequence[Scored]) -> None:
         self.feedback[[self.at[like.memory_id] for like in found]] = [like.score for like in found]
 
+    def _frequencies(self, terms: Terms, occurrences: Sequence[Occurrence]) -> Floats:
+        """Of words, in whatever form: a memory has one, as a rule."""
+        frequencies = np.zeros((len(terms.weights), len(self)))
+        for found in occurrences:
+            rows = [self.at[memory_id] for memory_id in found.memory_ids]
+            frequencies[terms.word_of[found.term], rows] += found.frequencies
+        return frequencies
+
     def of_beside(self, values: Floats, place: int) -> Floats:
         """The values of what stands there, 0 where nothing is known to."""
         rows = self.beside[OFFSETS.index(place)]
         padded = np.concatenate([values, np.zeros((*values.shape[:-1], 1))], axis=-1)
         return padded[..., rows]
+
+
+def share_of(terms: Terms, frequencies: Floats) -> Floats:
+    """How much of what all words tell each candidate has."""
+    if not terms.all_tell:
+        return np.zeros(frequencies.shape[1])
+    share: Floats = np.array(terms.tells) @ (frequencies > 0) / terms.all_tell
+    return share
 
 
 def _is_in(moment: datetime, window: Window) -> bool:

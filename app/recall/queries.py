@@ -28,6 +28,7 @@ _rank_by_vector = _sql.rows("rank_by_vector", VectorScored)
 _rank_by_index = _sql.rows("rank_by_index", VectorScored)
 _list_speakers = _sql.statement("list_speakers")
 _list_standing = _sql.statement("list_standing")
+_list_said_in = _sql.statement("list_said_in")
 _list_beside = _sql.rows("list_beside", Beside)
 _describe = _sql.rows("describe", Described)
 _count_occurrences = _sql.rows("count_occurrences", Occurrence)
@@ -85,6 +86,10 @@ async def list_speakers(
 
 async def list_standing(conn: Connection, reach: Reach, most: int) -> list[MemoryId]:
     return await _list_standing.values(conn, **_within(reach), most=most)
+
+
+async def list_said_in(conn: Connection, reach: Reach, most: int) -> list[MemoryId]:
+    return await _list_said_in.values(conn, **_within(reach), most=most)
 
 
 async def list_beside(

@@ -272,6 +272,26 @@ WHERE m.project_id = :project AND m.user_id = ANY(:users)
 ORDER BY m.memory_id DESC
 LIMIT :most;
 
+-- name: list_said_in
+-- What each of the users said last in a time, as far as a recall may find it.
+SELECT said.memory_id
+FROM unnest(:users::uuid[]) AS given (user_id)
+CROSS JOIN LATERAL (
+    SELECT m.memory_id, m.occurred_at
+    FROM memories m
+    WHERE m.project_id = :project AND m.user_id = given.user_id
+      AND m.occurred_at >= coalesce(:since::timestamptz, '-infinity')
+      AND m.occurred_at < coalesce(:until::timestamptz, 'infinity')
+      AND m.memory_id IN (
+          SELECT found FROM memories_within(
+              :project, ARRAY[given.user_id], :conversation, :kinds, :speakers, :episodes,
+              :since, :until, :metadata, :as_of) AS found
+          WHERE found = m.memory_id)
+    ORDER BY m.occurred_at DESC, m.memory_id DESC
+    LIMIT :most) AS said
+ORDER BY said.occurred_at DESC, said.memory_id DESC
+LIMIT :most;
+
 -- name: list_paraphrases
 -- Of memories in the order of their rank: those that say, in one passage and with the same numbers,
 -- what a better one of the same speaker says.

@@ -14,11 +14,18 @@ from app.recall.types import ScopeSize, TermCount
 K1 = 1.2
 B = 0.6
 
+PRIOR_MEMORIES = 100
+PRIOR_HAVING = 1
+"""What is taken for granted of a word before a scope is looked at: one memory in a hundred has it.
+Of one memory alone a word that it has would tell nothing, and one that it lacks all."""
+
 
 class Terms(msgspec.Struct, frozen=True):
     """The terms of a query that are searched for, and the words of which they are forms.
 
-    A word weighs idf * (k1 + 1), what it can add at most; `ideal` is the sum of them.
+    A word weighs idf * (k1 + 1), what it can add at most; `ideal` is the sum of them. How much it
+    `tells` of whether anything fits is its idf with a prior; `all_tell` is the sum of those of all
+    words of the query, known or not.
     """
 
     terms: list[str]
@@ -27,8 +34,8 @@ class Terms(msgspec.Struct, frozen=True):
     weights: list[float]
     ideal: float
     words_mean: float
-    known: float
-    """The share of the query's words, weighed by rarity, that any memory has."""
+    tells: list[float]
+    all_tell: float
 
     @property
     def weights_of_terms(self) -> list[float]:
@@ -46,14 +53,13 @@ def weigh_terms(counts: Sequence[TermCount], size: ScopeSize) -> Terms:
         weights=weights,
         ideal=sum(weights),
         words_mean=max(size.words_mean, 1.0),
-        known=_known_share(words, size),
+        tells=[_tells(size.memories, word) for word in chosen],
+        all_tell=sum(_tells(size.memories, word) for word in words),
     )
 
 
-def _known_share(words: Sequence[Word], size: ScopeSize) -> float:
-    idfs = [idf(size.memories, word.memories) for word in words]
-    known = sum(told for told, word in zip(idfs, words, strict=True) if word.memories)
-    return known / sum(idfs) if known else 0.0
+def _tells(memories: int, word: Word) -> float:
+    return idf(memories + PRIOR_MEMORIES, word.memories + PRIOR_HAVING)
 
 
 def idf(memories: int, having: int) -> float:

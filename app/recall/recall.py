@@ -20,15 +20,13 @@ from app.memory.show import shown
 from app.recall import queries
 from app.recall.explain import left_out, signals
 from app.recall.features import Question
-from app.recall.framing import without_frame
-from app.recall.gather import QueryVectors, gather, rank_by_words
+from app.recall.gather import QueryVectors, Search, gather, most_of
 from app.recall.judge import DIGITS, Candidate, Judged, judge
-from app.recall.named_times import windows_of
 from app.recall.pack import pack
 from app.recall.pool import Pool
-from app.recall.question import asks_when
+from app.recall.reading import Reading, read
 from app.recall.rerank import rerank
-from app.recall.speakers import named_in, without_names
+from app.recall.search import rank_by_words
 from app.recall.types import (
     Asked,
     Reach,
@@ -36,8 +34,6 @@ from app.recall.types import (
     RecallUsage,
     Recollection,
 )
-
-SPEAKERS_MAX = 500
 
 PARAPHRASES_FROM = 3
 PARAPHRASES_MAX = 100
@@ -104,19 +100,18 @@ async def look(
 ) -> Seen:
     """The candidates, not yet judged. No connection is held while the query is embedded."""
     async with database.tenant(reach.project) as conn:
-        named = named_in(asked.query, await _speakers(conn, reach))
-    embedding = asyncio.create_task(_embed(embedder, asked.query, named, embed_seconds_max))
+        reading = await read(conn, reach, asked.query)
+    embedding = asyncio.create_task(_embed(embedder, reading, embed_seconds_max))
+    most = most_of(asked)
     try:
         async with database.tenant(reach.project) as conn:
-            by_words = await rank_by_words(conn, reach, asked)
-            windows = await windows_of(conn, reach, asked)
+            by_words = await rank_by_words(conn, reach, reading.words, most, reading.language)
         vectors = await embedding
     finally:
         embedding.cancel()
     async with database.tenant(reach.project) as conn:
-        pool = await gather(conn, reach, asked, by_words, vectors, exact_max)
-    question = Question(when=asks_when(asked.query), named=tuple(named), windows=windows)
-    return Seen(pool, question, vectors)
+        pool = await gather(Search(conn, reach, reading, by_words, vectors, most, exact_max))
+    return Seen(pool, reading.question, vectors)
 
 
 async def _spread(
@@ -143,18 +138,9 @@ async def everyone(database: Database, project: ProjectId) -> list[UserId]:
         return await queries.list_scopes(conn, project)
 
 
-async def _speakers(conn: Connection, reach: Reach) -> list[str]:
-    """Of one user; among those of all a name would tell nothing."""
-    if len(reach.users) != 1:
-        return []
-    return await queries.list_speakers(conn, reach.project, reach.users[0], SPEAKERS_MAX)
-
-
-async def _embed(
-    embedder: Embedder, query: str, named: list[str], seconds_max: float
-) -> QueryVectors:
-    model, bare = embedder.model, without_names(without_frame(query), named)
-    texts = list(dict.fromkeys([bare, query]))
+async def _embed(embedder: Embedder, reading: Reading, seconds_max: float) -> QueryVectors:
+    model = embedder.model
+    texts = list(dict.fromkeys([reading.bare, reading.whole]))
     try:
         async with asyncio.timeout(seconds_max):
             vectors = await embedder.embed(texts, "query")

@@ -10,7 +10,7 @@ import math
 
 import numpy as np
 
-from app.recall.features import terms_share
+from app.recall.features import Question, said_then
 from app.recall.pool import Floats, Pool
 
 WEIGHTS = {
@@ -26,16 +26,19 @@ WEIGHTS = {
     "answers": 2.45,
     "stretch": 1.2,
     "time": 1.25,
-    "said_then": 2.0,
-    "instruction": 1.5,
+    "said_then": 3.2,
+    "instruction": 1.8,
     "preference": 0.7,
 }
 
-CONFIDENCE = {"bias": -10.8, "window": 18.6, "covered": 4.36}
+CONFIDENCE = {"bias": -11.2, "window": 18.3, "covered": 5.0}
 """Of the logarithm of the odds that the query is answered by what is remembered."""
 
 CONFIDENCE_BY_WORDS = {"bias": -3.36, "covered": 6.91}
 """The same where there are no vectors."""
+
+CONFIDENCE_BY_TIME = 0.9
+"""Where nothing but a time is asked for, and something was said then."""
 
 FITS_MIN = 0.28
 """Below this confidence nothing is put into a prompt of its own accord."""
@@ -48,29 +51,33 @@ def weighed(columns: dict[str, Floats]) -> dict[str, Floats]:
     return {name: WEIGHTS[name] * column for name, column in columns.items()}
 
 
-def confidence(pool: Pool) -> float:
+def confidence(pool: Pool, question: Question) -> float:
     """The probability that something in the pool, which is not empty, fits the query.
 
-    What has no vector yet, or all while there is no embedder, is judged by its words alone.
+    What has no vector yet, or all while there is no embedder, is judged by its words alone; and
+    where nothing is asked for but a time, all by whether there is anything of that time.
     """
-    covered = pool.terms.known * terms_share(pool)
+    if question.anything:
+        return CONFIDENCE_BY_TIME * float(said_then(pool, question).max())
     unseen = np.isnan(pool.whole)
     sure = []
     if not unseen.all():
         sure.append(_logistic(CONFIDENCE, evidence(pool)))
     if unseen.any():
-        sure.append(_logistic(CONFIDENCE_BY_WORDS, {"covered": float(covered[unseen].max())}))
+        covered = float(pool.covered()[unseen].max())
+        sure.append(_logistic(CONFIDENCE_BY_WORDS, {"covered": covered}))
     return max(sure)
 
 
 def evidence(pool: Pool) -> dict[str, float]:
     """The best of each sign, by itself: among bad ones, too, some are better than the rest.
 
-    The nearest window, and the share of the query's terms, weighed by rarity, that one memory has.
+    The nearest window, and the share of the query's words, weighed by what they tell, that one
+    memory has.
     """
     return {
         "window": float(np.nan_to_num(pool.whole).max()),
-        "covered": pool.terms.known * float(terms_share(pool).max()),
+        "covered": float(pool.covered().max()),
     }
 
 

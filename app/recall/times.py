@@ -15,6 +15,7 @@ from app.recall import periods
 from app.recall.foreign_times import in_english
 from app.recall.periods import LENGTHS, Grain, Period
 from app.recall.phrases import COUNT, THE, UNIT, WEEKDAY, Named, any_of, time_at
+from app.recall.said_times import dated_words, lead_of, original_of
 from app.recall.time_words import COUNTS, ORDINALS, SHARES, WEEKDAYS, count_of, is_vague
 
 Kind = Literal["absolute", "relative", "before_event", "after_event"]
@@ -29,10 +30,12 @@ class TimeSpan(msgspec.Struct, frozen=True, kw_only=True):
 
     `absolute` is the same whenever one asks; `relative` depends on the reference. Of a time that
     an event gives, `event` is its words and `distance` how far from it, give or take half of
-    `slack`; `window_by_event` makes the window.
+    `slack`; `window_by_event` makes the window. `phrase` are the query's words for it, `dated`
+    those of them that a text may say as well.
     """
 
     phrase: str
+    dated: str = ""
     kind: Kind
     grain: Grain
     since: datetime | None = None
@@ -51,7 +54,8 @@ def times_in(query: str, reference: datetime, languages: Sequence[str] = ("en",)
     text = query[:CHARACTERS_MAX]
     found: list[TimeSpan] = []
     for version in dict.fromkeys(in_english(text, code) for code in languages):
-        found += [span for span in _spans(version, reference) if _is_new(span, found)]
+        new = [span for span in _spans(version, reference) if _is_new(span, found)]
+        found += [_in_words_of(text, version, span) for span in new]
     return found[:SPANS_MAX]
 
 
@@ -65,6 +69,18 @@ def window_by_event(span: TimeSpan, event_at: datetime) -> tuple[datetime, datet
         return middle - span.slack / 2, middle + span.slack / 2
     except OverflowError:
         return event_at, event_at
+
+
+def _in_words_of(query: str, version: str, span: TimeSpan) -> TimeSpan:
+    if version is query:
+        phrase, dated = span.phrase, dated_words(span.phrase)
+    else:
+        phrase, dated = original_of(span.phrase, version, query), ""
+    if span.event is not None:
+        dated = ""
+    elif span.kind == "absolute":
+        dated = phrase
+    return msgspec.structs.replace(span, phrase=phrase, dated=dated)
 
 
 def _is_new(span: TimeSpan, found: Sequence[TimeSpan]) -> bool:
@@ -92,7 +108,7 @@ _FIRST = re.compile(
 
 def _read(text: str, at: datetime) -> Iterator[TimeSpan]:
     """From left to right, no word read twice."""
-    end = 0
+    end = before = 0
     for place in _FIRST.finditer(text):
         if place.start() < end:
             continue
@@ -101,7 +117,9 @@ def _read(text: str, at: datetime) -> Iterator[TimeSpan]:
         except (ValueError, OverflowError):
             continue
         if span is not None:
-            yield span
+            lead = max(lead_of(text, place.start()), before)
+            yield msgspec.structs.replace(span, phrase=text[lead:end])
+            before = end
 
 
 Found = tuple[TimeSpan, int] | None

@@ -5,7 +5,8 @@ import pytest
 from app.recall.pack import HEADING
 from tests.support.api import Api, Json
 from tests.support.eventually import eventually
-from tests.support.memories import somebody
+from tests.support.memories import embedded, remember, somebody
+from tests.support.service import Service
 
 LINE = "[2026-05-01 09:00] user: The passport lies in the blue drawer."
 BLOCKS = {
@@ -23,6 +24,19 @@ def me() -> str:
 @pytest.fixture
 def mine(api: Api, me: str) -> Api:
     return api.as_user(me)
+
+
+async def test_only_what_fits_is_put_into_a_prompt(mine: Api, me: str, backstory: Service) -> None:
+    await remember(mine, "My sister Zora repairs violins in Ghent.", "It rains.")
+    await embedded(backstory, me, 2)
+    fits = await mine.respond("Where does my sister Zora repair violins?", memory=True)
+    strange = await mine.respond("Who won the chess tournament in Oslo?", memory=True)
+    asked_for = await mine.respond(
+        "Who won the chess tournament in Oslo?", memory={"recall": {"min_score": 0}}
+    )
+    assert fits["recalled"]
+    assert "recalled" not in strange
+    assert asked_for["recalled"]
 
 
 @pytest.mark.parametrize("block", BLOCKS.values(), ids=BLOCKS)

@@ -293,25 +293,6 @@ async def test_a_wish_is_found_for_a_query_that_shares_no_word(
     assert wish["signals"]["points"]["preference"] > 0
 
 
-async def test_a_named_time_is_preferred(mine: Api, me: str, backstory: Service) -> None:
-    for year in (2021, 2022, 2023):
-        await remember(mine, "We went camping by the lake.", occurred_at=f"{year}-05-10T10:00:00Z")
-    await embedded(backstory, me, 3)
-    found = await recall(mine, "Where did we go camping in May 2022?", explain=True)
-    assert found["data"][0]["memory"]["occurred_at"].startswith("2022")
-    assert found["data"][0]["signals"]["points"]["said_then"] > 0
-
-
-async def test_a_time_may_be_told_by_an_event(mine: Api, me: str, backstory: Service) -> None:
-    await remember(mine, "Our wedding was wonderful!", occurred_at="2022-06-18T10:00:00Z")
-    for day in ("2022-01-03", "2022-06-04", "2022-11-05"):
-        await remember(mine, "I visited the dentist.", occurred_at=f"{day}T10:00:00Z")
-    await embedded(backstory, me, 4)
-    found = await recall(mine, "Which doctor did I visit two weeks before the wedding?", limit=4)
-    visits = [one["memory"] for one in found["data"] if "dentist" in one["memory"]["content"]]
-    assert visits[0]["occurred_at"].startswith("2022-06-04")
-
-
 async def test_how_sure_recall_is(mine: Api, me: str, backstory: Service) -> None:
     await remember(mine, "My sister Zora repairs violins in Ghent.", "It rains.")
     await embedded(backstory, me, 2)
@@ -319,16 +300,3 @@ async def test_how_sure_recall_is(mine: Api, me: str, backstory: Service) -> Non
     strange = await recall(mine, "Who won the chess tournament in Oslo?")
     assert fits["confidence"] > 0.8 > 0.2 > strange["confidence"]
     assert strange["data"], "explicit search shows what there is"
-
-
-async def test_only_what_fits_is_put_into_a_prompt(mine: Api, me: str, backstory: Service) -> None:
-    await remember(mine, "My sister Zora repairs violins in Ghent.", "It rains.")
-    await embedded(backstory, me, 2)
-    fits = await mine.respond("Where does my sister Zora repair violins?", memory=True)
-    strange = await mine.respond("Who won the chess tournament in Oslo?", memory=True)
-    asked_for = await mine.respond(
-        "Who won the chess tournament in Oslo?", memory={"recall": {"min_score": 0}}
-    )
-    assert fits["recalled"]
-    assert "recalled" not in strange
-    assert asked_for["recalled"]

@@ -54,7 +54,7 @@ class _Gathered:
         self.answered: list[float] = []
 
     def note(self, seen: Seen, answered: bool) -> None:
-        if len(seen.pool):
+        if len(seen.pool) and not seen.question.anything:
             self.signs.append([1.0, *evidence(seen.pool).values()])
             self.answered.append(float(answered))
 

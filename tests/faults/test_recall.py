@@ -24,6 +24,7 @@ from app.memory.pieces import PIECE_TEXTS_MAX
 from app.memory.remember import remember
 from app.memory.types import NewMemory
 from app.recall.recall import recall
+from app.recall.score import FITS_MIN
 from app.recall.types import Asked, Reach, Recollection
 from tests.support.embedder import HashEmbedder, OneModel
 from tests.support.eventually import eventually
@@ -138,6 +139,22 @@ async def test_words_alone_decide_while_the_embedder_loads(house: House) -> None
     found = await house.recall(LoadingEmbedder(), "keys")
     assert [entry.memory.content for entry in found.data] == ["The key is under the mat."]
     assert found.usage.vectors == "unavailable"
+
+
+async def test_of_a_first_memory_one_may_be_sure_by_its_words_alone(house: House) -> None:
+    """Of one memory every word that it has is common, and every other as rare as can be."""
+    await house.remember("My passport lies in the blue drawer.")
+    fits = await house.recall(LoadingEmbedder(), "Where did I leave my passport?")
+    strange = await house.recall(LoadingEmbedder(), "Who won the chess tournament in Oslo?")
+    assert fits.confidence > FITS_MIN > strange.confidence
+
+
+async def test_without_vectors_a_time_is_enough_to_ask_for(house: House) -> None:
+    await house.remember("The key is under the mat.", "The cat sleeps.")
+    found = await house.recall(LoadingEmbedder(), "What happened today?")
+    assert len(found.data) == 2
+    assert found.confidence > 0.5
+    assert (await house.recall(LoadingEmbedder(), "What happened last year?")).confidence < FITS_MIN
 
 
 async def test_a_slow_embedder_is_not_waited_for(house: House) -> None:

@@ -2,7 +2,7 @@
 
 import pytest
 
-from app.recall.question import asks_when
+from app.recall.question import asks_for_anything, asks_when
 from app.recall.speakers import named_in, without_names
 
 
@@ -20,6 +20,25 @@ from app.recall.speakers import named_in, without_names
 )
 def test_whether_a_time_is_asked_for(query: str, asks: bool) -> None:
     assert asks_when(query) is asks
+
+
+@pytest.mark.parametrize(
+    ("query", "anything"),
+    [
+        ("What did I do?", True),
+        ("what's happened", True),
+        ("Can you remind me what we talked about?", True),
+        ("Was habe ich gemacht?", True),
+        ("Qu\u2019est-ce que j'ai fait ?", True),
+        ("¿Qué hice?", True),
+        ("", True),
+        ("What did I eat?", False),
+        ("Who called?", False),
+        ("dentist", False),
+    ],
+)
+def test_whether_anything_is_asked_for(query: str, anything: bool) -> None:
+    assert asks_for_anything(query) is anything
 
 
 @pytest.mark.parametrize(

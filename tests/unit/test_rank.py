@@ -28,3 +28,14 @@ def test_terms_that_would_read_too_much_are_left_out_but_the_rarest_stays() -> N
     most = POSTINGS_MAX
     assert terms(5, most - 5, 1 + most).terms == ["t5", f"t{most - 5}"]
     assert terms(2 * most).terms == [f"t{2 * most}"]
+
+
+def test_a_word_tells_in_the_smallest_scope_what_it_tells_in_larger_ones() -> None:
+    """One known word of two is about half of what is asked for, however much is remembered."""
+
+    def share(memories: int) -> float:
+        counts = [TermCount("known", 1), TermCount("strange", 0)]
+        terms = rank.weigh_terms(counts, ScopeSize(memories, 12.0))
+        return sum(terms.tells) / terms.all_tell
+
+    assert 0.4 < share(1) < share(10) < share(1_000) < 0.5
