@@ -25,6 +25,8 @@ class Candidate(msgspec.Struct, frozen=True, kw_only=True):
     vector: float | None
     vector_rank: int | None
     points: dict[str, float]
+    behind: float = 0.0
+    """Of the best: as many points."""
     rerank: ArmSignal | None = None
 
 
@@ -36,7 +38,11 @@ class Judged(msgspec.Struct, frozen=True):
     """The probability that anything here fits the query."""
 
     def best(self, asked: Asked) -> list[Candidate]:
-        return [one for one in self.ranking[: asked.limit] if self.why_not(one, asked) is None]
+        return [
+            one
+            for one in self.ranking[: asked.limit]
+            if self.why_not(one, asked) is None and one.behind <= asked.behind_max
+        ]
 
     def put_behind(self, paraphrases: Set[MemoryId], most: int) -> "Judged":
         """Those of the first `most` that say what a better one says come after the others."""
@@ -68,6 +74,7 @@ def judge(pool: Pool, question: Question) -> Judged:
             vector=None if np.isnan(pool.own[row]) else float(pool.own[row]),
             vector_rank=pool.vector_ranks.get(pool.ids[row]),
             points={name: float(column[row]) for name, column in columns.items()},
+            behind=float(points[rows[0]] - points[row]),
         )
         for row in rows
     ]

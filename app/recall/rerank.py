@@ -45,6 +45,7 @@ def reordered(judged: Judged, scores: Mapping[MemoryId, float]) -> Judged:
         replace(
             one,
             score=place.score,
+            behind=place.behind,
             rerank=ArmSignal(score=round(scores[one.memory_id], DIGITS), rank=rank),
         )
         for rank, (one, place) in enumerate(zip(order, places, strict=True), 1)

@@ -43,6 +43,10 @@ CONFIDENCE_BY_TIME = 0.9
 FITS_MIN = 0.28
 """Below this confidence nothing is put into a prompt of its own accord."""
 
+BEHIND_MAX = 5.0
+"""Nor is what is so many points behind the best: its odds are less than a hundredth of
+the best's."""
+
 LOGIT_MAX = 20.0
 
 

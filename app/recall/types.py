@@ -1,5 +1,6 @@
 """What is asked of memory, and what is found."""
 
+import math
 from collections.abc import Sequence
 from datetime import datetime
 from typing import Any, Literal
@@ -89,6 +90,8 @@ class Asked(msgspec.Struct, frozen=True, kw_only=True):
     min_score: float = 0.0
     fits_min: float = 0.0
     """Nothing is recalled where it is less probable that anything fits."""
+    behind_max: float = math.inf
+    """What is so many points behind the best is not recalled."""
 
 
 class ArmSignal(msgspec.Struct, kw_only=True):

@@ -1,6 +1,7 @@
 """What memory adds to a prompt: quoted as data with its source, sent to the engine, not stored."""
 
 import asyncio
+import math
 from typing import Any
 from uuid import UUID
 
@@ -13,12 +14,14 @@ from app.engine.types import Item
 from app.errors import InvalidRequest, Unavailable
 from app.ids import ProjectId, id_text, parse_id
 from app.memory.types import Memory
-from app.recall.pack import pack, quoted
+from app.recall.pack import pack, quoted, quoted_wishes, tokens_in
 from app.recall.recall import recall
-from app.recall.score import FITS_MIN
+from app.recall.score import BEHIND_MAX, FITS_MIN
 from app.recall.types import Asked, Reach
 from app.responses.parts import Parts
 from app.responses.types import CreateRequest, MemoryOptions, RecallOptions
+from app.responses.wishes import WISHES_SHARE, pack_wishes, wishes_of
+from app.summaries.entries import Told
 from app.web.body import convert
 
 log = structlog.get_logger()
@@ -72,11 +75,12 @@ async def recollect(
                 exact_max=parts.config.recall_exact_max,
                 reranker=parts.reranker,
             )
+            wishes = await wishes_of(parts, project, context, new)
     except (TimeoutError, Unavailable) as error:
         log.warning("recall.left_out", why=type(error).__name__)
         return Recollection()
-    memories = [entry.memory for entry in found.data]
-    told = _quoted(_unsaid(memories, context, new), plan.recall.token_budget)
+    memories = _unsaid([entry.memory for entry in found.data], context, new)
+    told = _joined(memories, wishes, plan.recall.token_budget)
     parts.uses.note(project, told.memory_ids)
     return told
 
@@ -96,6 +100,7 @@ def _asked(query: str, options: RecallOptions) -> Asked:
         token_budget=options.token_budget,
         min_score=options.min_score or 0.0,
         fits_min=FITS_MIN if options.min_score is None else 0.0,
+        behind_max=BEHIND_MAX if options.min_score is None else math.inf,
     )
 
 
@@ -106,11 +111,15 @@ def _unsaid(memories: list[Memory], context: Context, new: list[Item]) -> list[M
     return [memory for memory in memories if memory.id not in there and memory.content not in said]
 
 
-def _quoted(memories: list[Memory], token_budget: int) -> Recollection:
-    """As one message."""
-    if not memories:
+def _joined(memories: list[Memory], wishes: list[Told], token_budget: int) -> Recollection:
+    """As one message: what fits, and behind it the wishes."""
+    asked = pack_wishes(wishes, token_budget // WISHES_SHARE)
+    others = [memory for memory in memories if memory.content.strip() not in asked.said]
+    packed = pack(others, token_budget - tokens_in(asked.text))
+    blocks = [quoted(packed.text)] if packed.text else []
+    blocks += [quoted_wishes(asked.text)] if asked.text else []
+    if not blocks:
         return Recollection()
-    packed = pack(memories, token_budget)
-    item = user_message(quoted(packed.text))
     ids = [parsed for memory in packed.memories if (parsed := parse_id("mem", memory.id))]
-    return Recollection([item], ids)
+    unique = list(dict.fromkeys([*ids, *asked.memory_ids]))
+    return Recollection([user_message("\n\n".join(blocks))], unique)

@@ -13,7 +13,7 @@ from app.memory.read import read_current, read_memories, read_standing
 from app.memory.standing import Statement, standing_of
 from app.memory.types import Standing, StandingMemory, StoredMemory
 from app.summaries.about import About
-from app.summaries.entries import Told, by_section, holding, said_by_user
+from app.summaries.entries import Told, by_section, holding, said_by_user, section_of
 from app.summaries.types import Section
 
 CLASSES: tuple[Standing, ...] = ("instruction", "preference", "identity")
@@ -47,6 +47,15 @@ async def known_of(conn: Connection, config: Config, about: About, name: str) ->
     sections = by_section(held, config.profile_entries_max)
     ids = [one.memory_id for section in sections.values() for one in section]
     return Known(sections, await read_memories(conn, project, ids))
+
+
+async def instructions_of(conn: Connection, about: About, name: str, most: int) -> list[Told]:
+    """What a user asked for that goes on holding, those said last first."""
+    memories = await read_standing(
+        conn, about.project, about.user, "instruction", STANDING_READ_MAX
+    )
+    told = [one for one in _from_statements(memories, []) if section_of(one) == "instructions"]
+    return holding(said_by_user(told, name), datetime.now(UTC), current_days=0)[:most]
 
 
 def _from_facts(facts: Sequence[StoredMemory]) -> list[Told]:
