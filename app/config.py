@@ -131,6 +131,11 @@ class Config(msgspec.Struct, frozen=True, kw_only=True):
     erasure_sweep_seconds: Seconds = 15.0
     memory_uses_flush_seconds: Seconds = 5.0
 
+    # Audit
+    audit_retention_days: Positive = 365
+    audit_addresses_max: Positive = 1_000
+    audit_flush_seconds: Seconds = 1.0
+
     # Profiles and summaries
     profile_entries_max: Positive = 20
     profile_current_days: Positive = 90

@@ -10,6 +10,8 @@ from litestar.datastructures import State
 from litestar.di import Provide
 
 from app import health
+from app.audit import routes as audit_routes
+from app.audit.failures import open_failures
 from app.blobs import routes as blobs_routes
 from app.blobs.images import Images
 from app.completions import routes as completions_routes
@@ -95,6 +97,7 @@ ROUTES: list[Any] = [
     *usage_routes.ROUTES,
     *settings_routes.ROUTES,
     *jobs_routes.ROUTES,
+    *audit_routes.ROUTES,
 ]
 PROVIDED = (
     "config",
@@ -115,6 +118,7 @@ PROVIDED = (
     "runs",
     "request_log",
     "waiting",
+    "failures",
 )
 """What handlers may ask for by name: set in the state by the lifespan."""
 
@@ -167,6 +171,7 @@ async def _lifespan(app: Litestar, config: Config) -> AsyncIterator[None]:
         open_custodian(database, leases, vault.derive("contents"), config),
         open_uses(database, config.memory_uses_flush_seconds) as uses,
         open_tending(database, config.memory_tend_seconds),
+        open_failures(database, config) as failures,
     ):
         await check_role(database)
         runs = Runs(config.running_responses_max)
@@ -218,7 +223,8 @@ async def _lifespan(app: Litestar, config: Config) -> AsyncIterator[None]:
             runs=runs,
             request_log=request_log,
             waiting=health.BacklogReader(database),
-            authenticate=Authenticator(database, config.principal_ttl_seconds),
+            failures=failures,
+            authenticate=Authenticator(database, config.principal_ttl_seconds, failures),
         )
         with closing(_DrainOnSignal(runs, config.drain_seconds)):
             async with open_sweeper(parts):

@@ -46,6 +46,8 @@ AT_LAST = {
     "delete_running_of": None,
     "delete_jobs_of": "jobs",
     "unname_jobs": None,
+    "unplace_acts_of": None,
+    "unplace_events_about": None,
     "delete_user": None,
 }
 """What is little."""
@@ -61,7 +63,7 @@ async def forget_user(parts: Parts, principal: Principal, name: str) -> Erased:
         await queries.keep_erased(conn, principal.project, user, sweep_seconds)
     await end_all_for(parts, Caller(principal, user, name))
     erased = await erase(parts.database, forgetting(parts), principal.project, user)
-    parts.users.forget(principal.project, name)
+    parts.users.forget(principal.project, user, name)
     parts.jobs.wake("delete_at_engine")
     return erased
 

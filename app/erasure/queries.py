@@ -259,6 +259,8 @@ OF_USER = {
         "delete_jobs_of",
         "unname_jobs",
         "unname_requests",
+        "unplace_acts_of",
+        "unplace_events_about",
         "delete_user",
     )
 }

@@ -329,6 +329,18 @@ WHERE project_id = :project AND user_id = :user_id
   AND created_at = ANY(ARRAY(SELECT created_at FROM chosen))
   AND request_id = ANY(ARRAY(SELECT request_id FROM chosen));
 
+-- name: unplace_acts_of!
+-- Where a user was when they did something; what they did stays, under an id that is nobody's.
+UPDATE audit_events SET address = NULL
+WHERE project_id = :project AND actor_type = 'user' AND actor_id = :user_id
+  AND address IS NOT NULL;
+
+-- name: unplace_events_about!
+-- From where something was done to a user.
+UPDATE audit_events SET address = NULL
+WHERE project_id = :project AND subject_type = 'user' AND subject_id = :user_id
+  AND address IS NOT NULL;
+
 -- name: delete_user!
 -- Their name.
 DELETE FROM users WHERE project_id = :project AND user_id = :user_id;

@@ -6,6 +6,8 @@ from datetime import UTC, datetime
 import msgspec
 from cachetools import TLRUCache
 
+from app.audit.failures import Failure, Failures
+from app.audit.types import Event, Subject
 from app.db.database import Database
 from app.db.sql import Connection
 from app.errors import Unauthenticated
@@ -25,20 +27,23 @@ class Known(msgspec.Struct, frozen=True):
 class Authenticator:
     """A revoked key, and a lost database, take effect within `ttl_seconds`; what expires, then."""
 
-    def __init__(self, database: Database, ttl_seconds: float) -> None:
+    def __init__(
+        self, database: Database, ttl_seconds: float, failures: Failures | None = None
+    ) -> None:
         self._database = database
         self._ttl_seconds = ttl_seconds
+        self._failures = failures
         self._known: TLRUCache[bytes, Known]
         self._known = TLRUCache(CACHED_MAX, self._good_until, time.monotonic)
 
-    async def __call__(self, token: str) -> Principal:
+    async def __call__(self, token: str, address: str | None = None) -> Principal:
         """Raises Unauthenticated, or Unavailable where the database is away."""
         parsed = parse_token(token)
         if parsed is None:
             raise _unknown()
         if known := self._known.get(parsed.hash):
             return known.principal
-        known = await self._look_up(parsed)
+        known = await self._look_up(parsed, address)
         self._known[parsed.hash] = known
         return known.principal
 
@@ -46,13 +51,28 @@ class Authenticator:
         """It is revoked, or its session ended: on this worker that holds at once."""
         self._known.pop(token_hash, None)
 
-    async def _look_up(self, token: ParsedToken) -> Known:
-        find = _find_session if token.mark == Kind.SESSION else _find_key
+    async def _look_up(self, token: ParsedToken, address: str | None) -> Known:
         async with self._database.tenant(token.project, everyone=True) as conn:
-            known = await find(conn, token)
+            if token.mark == Kind.SESSION:
+                known = await _find_session(conn, token)
+            else:
+                known = await self._find_key(conn, token, address)
         if known is None:
             raise _unknown()
         return known
+
+    async def _find_key(
+        self, conn: Connection, token: ParsedToken, address: str | None
+    ) -> Known | None:
+        stored = await queries.find_key(conn, token.project, token.prefix)
+        if stored is not None and not token.matches(stored.secret_hash):
+            stored = None
+        if stored is not None and is_current(stored):
+            return Known(_key_principal(token, stored), stored.expires_at)
+        if self._failures and await queries.get_project(conn, token.project):
+            tried = Subject("api_key", stored.key_id) if stored else None
+            self._failures.note(Failure(token.project, Event.KEY_REFUSED, tried, address))
+        return None
 
     def _good_until(self, _: bytes, known: Known, now: float) -> float:
         if known.expires_at is None:
@@ -61,18 +81,14 @@ class Authenticator:
         return now + min(self._ttl_seconds, left)
 
 
-async def _find_key(conn: Connection, token: ParsedToken) -> Known | None:
-    stored = await queries.find_key(conn, token.project, token.prefix)
-    if stored is None or not token.matches(stored.secret_hash) or not is_current(stored):
-        return None
-    principal = Principal(
+def _key_principal(token: ParsedToken, stored: StoredKey) -> Principal:
+    return Principal(
         token.project,
         stored.key_id,
         frozenset(stored.scopes),
         kind=Kind(token.mark),
         root=stored.root,
     )
-    return Known(principal, stored.expires_at)
 
 
 async def _find_session(conn: Connection, token: ParsedToken) -> Known | None:

@@ -4,7 +4,7 @@ from collections.abc import Collection, Sequence
 from typing import Any
 
 from app.db.sql import Connection, load
-from app.identity.types import StoredKey, StoredSession, StoredUser, UserName
+from app.identity.types import StoredKey, StoredProject, StoredSession, StoredUser, UserName
 from app.ids import KeyId, ProjectId, UserId
 
 _sql = load(__file__)
@@ -12,6 +12,7 @@ _find_key = _sql.rows("find_key", StoredKey)
 _insert_key = _sql.statement("insert_key")
 _find_session = _sql.rows("find_session", StoredSession)
 _insert_session = _sql.statement("insert_session")
+_get_project = _sql.rows("get_project", StoredProject)
 _find_user = _sql.rows("find_user", StoredUser)
 _insert_user = _sql.statement("insert_user")
 _list_user_names = _sql.rows("list_user_names", UserName)
@@ -48,6 +49,10 @@ async def insert_key(
         secret_hash=secret_hash,
         scopes=scopes,
     )
+
+
+async def get_project(conn: Connection, project: ProjectId) -> StoredProject | None:
+    return await _get_project.one(conn, project=project)
 
 
 async def find_user(conn: Connection, project: ProjectId, external_id: str) -> UserId | None:

@@ -28,6 +28,12 @@ VALUES (
 INSERT INTO api_keys (project_id, key_id, name, prefix, secret_hash, scopes)
 VALUES (:project, :key_id, :name, :prefix, :secret_hash, :scopes);
 
+-- name: get_project^
+-- A project, unless it was deleted.
+SELECT project_id, name, created_at, root
+FROM projects
+WHERE project_id = :project AND deleted_at IS NULL;
+
 -- name: find_user^
 -- The user that the application calls by this name.
 SELECT user_id FROM users WHERE project_id = :project AND external_id = :external_id;

@@ -4,7 +4,7 @@ from datetime import datetime
 
 import msgspec
 
-from app.ids import KeyId, SessionId, UserId
+from app.ids import KeyId, ProjectId, SessionId, UserId
 
 
 class StoredKey(msgspec.Struct, frozen=True):
@@ -13,6 +13,13 @@ class StoredKey(msgspec.Struct, frozen=True):
     scopes: list[str]
     expires_at: datetime | None
     revoked_at: datetime | None
+    root: bool
+
+
+class StoredProject(msgspec.Struct, frozen=True):
+    project_id: ProjectId
+    name: str
+    created_at: datetime
     root: bool
 
 

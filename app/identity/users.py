@@ -78,9 +78,10 @@ class Users:
         async with self._database.tenant(project) as conn:
             return await queries.find_user(conn, project, name)
 
-    def forget(self, project: ProjectId, name: str) -> None:
+    def forget(self, project: ProjectId, user: UserId, name: str) -> None:
         """The user is gone: the name is another's, when it comes again."""
         self._ids.pop((project, name), None)
+        self._names.pop((project, user), None)
 
     async def _find_or_make(self, project: ProjectId, name: str) -> UserId:
         if known := self._ids.get((project, name)):

@@ -15,6 +15,7 @@ from litestar.types import ASGIApp, Message, Receive, Scope, Send
 from app.db.database import acting_user
 from app.errors import BackstoryError, Forbidden, InvalidRequest, TooLarge, Unauthenticated
 from app.ids import id_text, new_id
+from app.web.address import address_of
 from app.web.principal import ADMITTED, Access, Kind, Principal
 from app.web.principal import Scope as KeyScope
 
@@ -27,7 +28,8 @@ _SPEAKERS = {
     Kind.SESSION: "A session",
 }
 
-Authenticate = Callable[[str], Awaitable[Principal]]
+Authenticate = Callable[[str, str | None], Awaitable[Principal]]
+"""By a token, and the address that it comes from."""
 
 
 class FrontDoor(ASGIMiddleware):
@@ -59,7 +61,7 @@ async def let_in(scope: Scope) -> None:
     acting_user.set(None)
     if opt.get("access") is not Access.PUBLIC:
         authenticate: Authenticate = scope["app"].state["authenticate"]
-        principal = await authenticate(bearer_token(scope))
+        principal = await authenticate(bearer_token(scope), address_of(scope))
         scope["auth"] = principal
         _check_scope(principal, opt)
         acting_user.set(principal.user)

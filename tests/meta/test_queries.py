@@ -27,6 +27,7 @@ WITHOUT_PROJECT = {
     "claim_jobs": "a reviewed function takes what is due, of all projects",
     "count_backlog": "a reviewed function gives numbers only",
     "drop_expired": "a reviewed function drops what has run out",
+    "drop_old_events": "a reviewed function drops what is kept no longer",
     "insert_requests": "each row names its project",
     "read_terms": "texts are stemmed, and no row is read",
     "find_model": "models are the same for all projects",

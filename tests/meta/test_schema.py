@@ -15,6 +15,7 @@ SECURITY_DEFINERS = {
     *("claim_outbox", "outbox_backlog", "drop_expired", "drop_expired_files"),
     *("claim_abandoned_responses", "expired_memories", "memory_retentions", "users_to_sweep"),
     "refresh_memory_statistics",
+    *("projects_seen_by_root", "drop_old_audit_events", "drop_ended_keys"),
     *("want_embedding_model", "switch_embedding_model"),
 }
 """Functions that see every tenant's rows, each reviewed."""

@@ -33,7 +33,7 @@ async def forgotten() -> str:
     return "a secret"
 
 
-async def authenticate(_: str) -> Principal:
+async def authenticate(_token: str, _address: str | None) -> Principal:
     return Principal(ProjectId(new_id()), KeyId(new_id()), frozenset(Scope))
 
 

@@ -1,0 +1,97 @@
+"""An event: who did what to whom. It holds no secrets, and of users nothing but their ids."""
+
+from collections.abc import Mapping
+from datetime import datetime
+from enum import StrEnum
+from typing import Any, Literal
+from uuid import UUID
+
+import msgspec
+
+from app.ids import ProjectId
+from app.web.principal import Principal
+
+SubjectType = Literal["project", "api_key", "user", "session"]
+ActorType = Literal["api_key", "root_key", "user", "owner", "service", "unknown"]
+PREFIXES = {
+    "api_key": "key",
+    "root_key": "key",
+    "user": "user",
+    "session": "sess",
+    "project": "proj",
+}
+
+
+class Event(StrEnum):
+    """All that is recorded; docs/identity.md says when each is."""
+
+    PROJECT_CREATED = "project.created"
+    PROJECT_RENAMED = "project.renamed"
+    PROJECT_DELETED = "project.deleted"
+    KEY_CREATED = "api_key.created"
+    KEY_CHANGED = "api_key.changed"
+    KEY_ROTATED = "api_key.rotated"
+    KEY_REVOKED = "api_key.revoked"
+    KEY_REFUSED = "api_key.refused"
+
+
+FAILURES = {Event.KEY_REFUSED}
+"""What anyone can cause as often as they like: gathered by the minute (failures.py)."""
+
+
+class Subject(msgspec.Struct, frozen=True):
+    """What an event is about."""
+
+    type: SubjectType
+    id: UUID
+
+
+class Actor(msgspec.Struct, frozen=True):
+    type: ActorType
+    id: UUID | None = None
+
+
+SERVICE = Actor("service")
+UNKNOWN = Actor("unknown")
+
+
+def actor_of(principal: Principal, project: ProjectId) -> Actor:
+    """Who acts in a project: a key may be one of the root project, that acts in another."""
+    if principal.user is not None:
+        return Actor("user", principal.user)
+    if principal.key is None:
+        return Actor("owner")
+    return Actor("api_key" if principal.project == project else "root_key", principal.key)
+
+
+class StoredEvent(msgspec.Struct, frozen=True):
+    event_id: UUID
+    created_at: datetime
+    event: str
+    actor_type: ActorType
+    actor_id: UUID | None
+    subject_type: SubjectType | None
+    subject_id: UUID | None
+    address: str | None
+    times: int
+    detail: Mapping[str, Any]
+
+
+class Named(msgspec.Struct, frozen=True):
+    """An actor or a subject as the API shows it; `user` is None where a user is gone."""
+
+    type: str
+    id: str | None
+    user: str | None = None
+
+
+class AuditEvent(msgspec.Struct, frozen=True, kw_only=True):
+    id: str
+    object: Literal["audit_event"] = "audit_event"
+    created_at: datetime
+    event: str
+    actor: Named
+    subject: Named | None
+    address: str | None
+    times: int
+    detail: Mapping[str, Any]
