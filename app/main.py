@@ -75,6 +75,7 @@ from app.vault import Vault, read_secret_key
 from app.vectors import routes as vectors_routes
 from app.web.errors import EXCEPTION_HANDLERS
 from app.web.front import FrontDoor, add_request_id
+from app.web.paths import keep_slashes
 
 ROUTES: list[Any] = [
     *health.ROUTES,
@@ -123,6 +124,14 @@ PROVIDED = (
 """What handlers may ask for by name: set in the state by the lifespan."""
 
 
+class App(Litestar):
+    """Litestar looks for the route before any middleware is called."""
+
+    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+        keep_slashes(scope)
+        await super().__call__(scope, receive, send)
+
+
 def create_app(config: Config) -> Litestar:
     """Raises StartError where the configuration is not enough to serve."""
     if config.database_url is None or config.secret_key is None:
@@ -135,7 +144,7 @@ def create_app(config: Config) -> Litestar:
     def lifespan(app: Litestar) -> AbstractAsyncContextManager[None]:
         return _lifespan(app, config)
 
-    return Litestar(
+    return App(
         route_handlers=ROUTES,
         lifespan=[lifespan],
         middleware=[FrontDoor()],

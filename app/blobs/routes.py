@@ -46,7 +46,7 @@ async def list_files(
 ) -> Page:
     """Pages of files; filtered by `user` and `purpose`."""
     query = request.query_params
-    caller = await users.caller_of(request, query.get("user"), everyone_allowed=True)
+    caller = await users.caller_of(request, everyone_allowed=True)
     paging = page_query(query, config.list_limit_max)
     return await files.list_files(database, caller, query.get("purpose"), paging)
 

@@ -15,6 +15,7 @@ from app.erasure.forget_item import forget_item
 from app.erasure.forget_turn import forget_response
 from app.erasure.forget_user import forget_user
 from app.erasure.types import Deleted, ErasedUser, LessenedConversation
+from app.identity.users import check_name
 from app.responses.parts import Parts
 from app.web.principal import USER_HEADER, Access, Scope, guarded, named_user
 
@@ -85,8 +86,10 @@ async def delete_user(
     request: Request[Any, Any, Any], user: FromPath[str], parts: NamedDependency[Parts]
 ) -> ErasedUser:
     """Erases everything of a user. The request log keeps the numbers, without the user."""
-    name = named_user(user, request.headers.get(USER_HEADER))
+    asked = named_user(user, request.query_params.get("user"))
+    name = named_user(asked, request.headers.get(USER_HEADER))
     assert name is not None
+    check_name(name)
     return ErasedUser(user=name, forgotten=await forget_user(parts, request.auth, name))
 
 

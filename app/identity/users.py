@@ -10,6 +10,7 @@ from app.db.database import Database
 from app.errors import Forbidden, InvalidRequest
 from app.identity import queries
 from app.ids import PROJECT_ITSELF, ProjectId, UserId, new_id
+from app.web.paths import with_slashes
 from app.web.principal import ALL_USERS, USER_HEADER, Caller, Principal, Scope, named_user
 
 CACHED_MAX = 50_000
@@ -49,7 +50,8 @@ class Users:
         everyone_allowed: bool = False,
     ) -> Caller:
         """Who speaks in a request: the user named in it, or in its header; the log is told."""
-        named = named_user(name, request.headers.get(USER_HEADER))
+        asked = named_user(name, request.query_params.get("user"))
+        named = named_user(asked, request.headers.get(USER_HEADER))
         if named is not None and request.auth.user is not None:
             raise Forbidden("A session speaks for its own user and may set none.", param="user")
         caller = await self.caller(request.auth, named, everyone_allowed=everyone_allowed)
@@ -58,7 +60,7 @@ class Users:
 
     async def caller_at(self, request: Request[Any, Any, Any], name: str) -> Caller:
         """Who speaks in a request whose path names the user; a session may name its own there."""
-        own = request.auth.user is not None and name == request.auth.external_id
+        own = request.auth.user is not None and with_slashes(name) == request.auth.external_id
         return await self.caller_of(request, None if own else name)
 
     async def names(
@@ -103,8 +105,10 @@ def _itself(principal: Principal, name: str | None) -> Caller:
 
 
 def check_name(name: str) -> None:
-    if len(name) > EXTERNAL_ID_LENGTH_MAX or "\x00" in name:
+    """Clients take `.` and `..` in a path for steps, so nobody could be reached by them."""
+    if len(name) > EXTERNAL_ID_LENGTH_MAX or "\x00" in name or name in (".", ".."):
         raise InvalidRequest(
-            f"A user's name must have 1 to {EXTERNAL_ID_LENGTH_MAX} characters, none of them NUL.",
+            f"A user's name must have 1 to {EXTERNAL_ID_LENGTH_MAX} characters, none of them NUL, "
+            "and be neither '.' nor '..'.",
             param="user",
         )

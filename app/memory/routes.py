@@ -83,7 +83,7 @@ async def list_memories(
     """Pages of memories; filtered by `user`, `conversation`, `kind`, `episode`, and by what will
     be dropped before a time (`expiring_before`)."""
     query = request.query_params
-    caller = await users.caller_of(request, query.get("user"), everyone_allowed=True)
+    caller = await users.caller_of(request, everyone_allowed=True)
     paging = page_query(query, config.list_limit_max)
     return await browse.list_memories(database, users, settings, caller, query, paging)
 
@@ -98,7 +98,7 @@ async def get_memory_stats(
 ) -> Stats:
     """How much there is of what, how good it is, and what will go; all users by `user=*`."""
     query = request.query_params
-    caller = await users.caller_of(request, query.get("user"), everyone_allowed=True)
+    caller = await users.caller_of(request, everyone_allowed=True)
     before = time_of(query.get("expiring_before"), "expiring_before")
     days = (await settings.read(caller.project, caller.user)).memory_retention_days
     return await memory_stats(

@@ -22,7 +22,7 @@ async def list_conversations(
 ) -> Page:
     """The newest first, of a `user`; with `query` the best first."""
     query = request.query_params
-    caller = await conversations.users.caller_of(request, query.get("user"), everyone_allowed=True)
+    caller = await conversations.users.caller_of(request, everyone_allowed=True)
     paging = page_query(query, conversations.config.list_limit_max)
     if "query" not in query:
         return await browse.list_conversations(conversations, caller, paging)

@@ -120,9 +120,7 @@ async def _caller(request: Asking, users: Users, *, everyone_allowed: bool = Fal
     """For the user whom the path names; else as everywhere."""
     if user := request.path_params.get("user"):
         return await users.caller_at(request, user)
-    return await users.caller_of(
-        request, request.query_params.get("user"), everyone_allowed=everyone_allowed
-    )
+    return await users.caller_of(request, everyone_allowed=everyone_allowed)
 
 
 def _condition(request: Asking) -> Condition:

@@ -8,6 +8,7 @@ from litestar.di import NamedDependency
 from litestar.params import FromPath
 
 from app.errors import InvalidRequest
+from app.memory.clean import without_nul
 from app.summaries.bodies import SummarizeBody, SummarizeEpisodeBody
 from app.summaries.parts import SummaryParts
 from app.summaries.profile import get_profile
@@ -37,7 +38,7 @@ async def summarize_a_conversation(
 ) -> SummaryAnswer:
     """Brings the summary of a conversation up to what was said last."""
     body = await request.body()
-    asked = decode(body, SummarizeBody) if body else SummarizeBody()
+    asked = without_nul(decode(body, SummarizeBody)) if body else SummarizeBody()
     caller = await summaries.users.caller_of(request)
     return await summarize_conversation(summaries, caller, conversation_id, asked)
 
@@ -52,7 +53,7 @@ async def summarize_an_episode(
     request: Request[Any, Any, Any], summaries: NamedDependency[SummaryParts]
 ) -> SummaryAnswer:
     """Brings the summary of an episode up to what was remembered of it last."""
-    asked = decode(await request.body(), SummarizeEpisodeBody)
+    asked = without_nul(decode(await request.body(), SummarizeEpisodeBody))
     caller = await summaries.users.caller_of(request, asked.user)
     return await summarize_episode(summaries, caller, asked)
 

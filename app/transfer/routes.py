@@ -40,7 +40,7 @@ async def export_memories(
     """All memories of a user, or with `user=*` of everyone, a line each."""
     query = request.query_params
     vectors = _flag(query, "vectors", default=True)
-    caller = await users.caller_of(request, query.get("user"), everyone_allowed=True)
+    caller = await users.caller_of(request, everyone_allowed=True)
     lines = export(database, users, caller, embedder.model, vectors=vectors)
     return Stream(lines, headers=HEADERS)
 
@@ -67,7 +67,7 @@ async def import_memories(
         reassign=_flag(query, "reassign", default=False),
         defaults=Defaults(conversation=query.get("conversation"), episode=query.get("episode")),
     )
-    caller = await users.caller_of(request, query.get("user"), everyone_allowed=True)
+    caller = await users.caller_of(request, everyone_allowed=True)
     services = Services(config, database, users, embedder, jobs)
     return await take_in(services, caller, wishes, request.stream())
 

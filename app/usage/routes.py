@@ -52,7 +52,7 @@ async def get_summary(
 
 
 async def _caller(request: Request[Any, Any, Any], users: Users) -> Caller:
-    return await users.caller_of(request, request.query_params.get("user"), everyone_allowed=True)
+    return await users.caller_of(request, everyone_allowed=True)
 
 
 ROUTES = [list_requests, get_request, get_summary]

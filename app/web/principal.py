@@ -8,6 +8,7 @@ import msgspec
 
 from app.errors import Forbidden, InvalidRequest
 from app.ids import PROJECT_ITSELF, KeyId, ProjectId, SessionId, UserId
+from app.web.paths import with_slashes
 
 USER_HEADER = "backstory-user"
 ALL_USERS = "*"
@@ -89,6 +90,7 @@ def guarded(access: Access, scope: Scope | None = None) -> dict[str, Any]:
 
 def named_user(body_user: str | None, header_user: str | None) -> str | None:
     """The user that a request names, in its body or its header. Raises InvalidRequest."""
+    body_user = with_slashes(body_user) if body_user else body_user
     header_user = _as_utf8(header_user) if header_user else header_user
     if body_user == "" or header_user == "":
         raise InvalidRequest("A user's name cannot be empty.", param="user")
