@@ -36,7 +36,7 @@ async def create_items(
         raise InvalidRequest("'items' must hold at least one item.", param="items")
     check_given(asked.items)
     images = includes_images(request.query_params)
-    caller = await conversations.users.caller_of(request)
+    caller = await conversations.users.caller_of(request, asked.user)
     claim = await claim_of(request, caller)
     return await append.create_items(
         conversations, caller, conversation_id, asked.items, claim, images=images

@@ -31,7 +31,7 @@ async def create_conversation(
 ) -> Conversation:
     asked = decode(await request.body(), CreateConversation)
     check_given(asked.items or [])
-    caller = await conversations.users.caller_of(request)
+    caller = await conversations.users.caller_of(request, asked.user)
     claim = await claim_of(request, caller)
     return await edit.create_conversation(conversations, caller, asked, claim)
 
@@ -59,7 +59,7 @@ async def update_conversation(
 ) -> Conversation:
     """Other metadata, another title."""
     asked = decode(await request.body(), UpdateConversation)
-    caller = await conversations.users.caller_of(request)
+    caller = await conversations.users.caller_of(request, asked.user)
     claim = await claim_of(request, caller)
     return await edit.update_conversation(conversations, caller, conversation_id, asked, claim)
 
@@ -78,7 +78,7 @@ async def fork_conversation(
     """A new conversation that goes on after an item, or at the head."""
     body = await request.body()
     asked = decode(body, ForkConversation) if body else ForkConversation()
-    caller = await conversations.users.caller_of(request)
+    caller = await conversations.users.caller_of(request, asked.user)
     claim = await claim_of(request, caller)
     return await fork(conversations, caller, conversation_id, asked, claim)
 

@@ -110,6 +110,7 @@ class CreateConversation(msgspec.Struct, kw_only=True, forbid_unknown_fields=Tru
     items: list[Item] | None = None
     metadata: Metadata | None = None
     title: Title | None = None
+    user: str | None = None
 
 
 class UpdateConversation(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
@@ -117,10 +118,12 @@ class UpdateConversation(msgspec.Struct, kw_only=True, forbid_unknown_fields=Tru
 
     metadata: Metadata | UnsetType | None = UNSET
     title: Title | UnsetType | None = UNSET
+    user: str | None = None
 
 
 class CreateItems(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
     items: list[Item]
+    user: str | None = None
 
 
 class ForkConversation(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
@@ -129,3 +132,4 @@ class ForkConversation(msgspec.Struct, kw_only=True, forbid_unknown_fields=True)
     item_id: str | None = None
     metadata: Metadata | None = None
     title: Title | None = None
+    user: str | None = None

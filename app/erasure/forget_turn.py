@@ -31,6 +31,7 @@ async def _forget(database: Database, marked: Forgetting, caller: Caller, text: 
         turn = await turns.get_turn(conn, caller.project, stored.turn_id)
         assert turn is not None
         await queries.lock_tree(conn, caller.project, turn.turn_id)
+        await find_response(conn, caller, text)  # another may have forgotten it meanwhile
         erased = await forget_turns(conn, marked, caller.project, turn, [_whole(turn)])
         return erased + await _forget_orphans(conn, marked, caller.project, turn)
 

@@ -56,6 +56,7 @@ async def forget_memory(database: Database, marks: Marks, caller: Caller, text: 
         stored = await reached(conn, caller, text)
         ids = [stored.memory_id]
         await queries.lock_scopes_of(conn, caller.project, ids)
+        await reached(conn, caller, text)  # another may have forgotten it meanwhile
         await marks.leave_for(conn, caller.project, stored.user_id, ids)
         return await forget(conn, caller.project, ids)
 

@@ -2,15 +2,15 @@
 
 from base64 import b64decode
 from binascii import Error as Base64Error
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 
 import msgspec
 import numpy as np
 from pgvector import HalfVector
 
 from app.errors import InvalidRequest
-from app.ids import MemoryId, UserId, new_id, parse_id
-from app.memory.bodies import check_depth, check_size, conversation_id, memory_id, time_of
+from app.ids import MemoryId, UserId, created_at, new_id, parse_id
+from app.memory.bodies import Name, check_depth, check_size, conversation_id, memory_id, time_of
 from app.memory.clean import without_nul
 from app.memory.show import SOURCE_PREFIX
 from app.memory.types import FactDetails, NewMemory, SourceKey
@@ -32,11 +32,15 @@ LENGTH_TOLERANCE = 0.01
 """Recall takes the inner product of two vectors for their cosine."""
 
 
+CLOCKS_APART_MAX = timedelta(minutes=5)
+"""Of two machines."""
+
+
 class Defaults(msgspec.Struct, frozen=True, kw_only=True):
     """What a line belongs to that does not say it."""
 
     conversation: str | None = None
-    episode: str | None = None
+    episode: Name | None = None
 
 
 class Reader:
@@ -67,7 +71,7 @@ class Reader:
 
     def _memory(self, line: MemoryLine, owner: UserId) -> NewMemory:
         return NewMemory(
-            memory_id=MemoryId(new_id()) if line.id is None else _memory_id(line.id, "id"),
+            memory_id=MemoryId(new_id()) if line.id is None else _own_id(line.id),
             user_id=owner,
             kind=line.kind,
             content=line.content,
@@ -89,6 +93,14 @@ class Reader:
     def _next_moment(self) -> datetime:
         self._now += timedelta(microseconds=1)
         return self._now
+
+
+def _own_id(text: str) -> MemoryId:
+    """Ids tell when they were made; one of the future would stand before all that is made now."""
+    found = _memory_id(text, "id")
+    if created_at(found) > datetime.now(UTC) + CLOCKS_APART_MAX:
+        raise InvalidRequest(f"The id '{text}' was made in the future.", param="id")
+    return found
 
 
 def _memory_id(text: str, param: str) -> MemoryId:
@@ -140,6 +152,8 @@ def _stamp(line: MemoryLine) -> Stamp | None:
     if not (line.created_at or line.superseded_at or line.superseded_by or line.version > 1):
         return None
     by = line.superseded_by
+    if by is not None and by == line.id:
+        raise InvalidRequest("A memory cannot supersede itself.", param="superseded_by")
     return Stamp(
         created_at=time_of(line.created_at, "created_at"),
         version=line.version,

@@ -113,7 +113,8 @@ class Lines:
 class Entries:
     """The entries of a list, or of the list in an object; an object without one is the entry.
 
-    Follows strings and brackets only: whether an entry is good JSON shows when it is decoded.
+    Follows strings and brackets only: whether an entry is good JSON shows when it is decoded. What
+    comes after a document is another one.
     """
 
     def __init__(self, bytes_max: int) -> None:
@@ -126,14 +127,14 @@ class Entries:
         self._name = b""
         self._depth = 0
         self._list_depth: int | None = None
-        self._over = False
+        self._over = False  # the list is: what is left of the object tells nothing
         self._too_large = False
         self._number = 0
         self._found: list[Record] = []
 
     def feed(self, chunk: bytes) -> Iterator[Record]:
         self._text += chunk
-        while not self._over and self._go_on():
+        while self._go_on():
             pass
         self._trim()
         found, self._found = self._found, []
@@ -164,7 +165,7 @@ class Entries:
             self._at += 1  # whatever is escaped, also where it has yet to come
             return
         self._in_string = False
-        if self._depth == 1 and self._list_depth is None:
+        if self._depth == 1 and not self._over:
             self._name = bytes(self._text[self._string : at])
 
     def _meet(self, sign: bytes, at: int) -> None:
@@ -174,7 +175,7 @@ class Entries:
             self._open(sign, at)
         elif sign in b"]}":
             self._close(at)
-        elif self._depth == self._list_depth:
+        elif self._depth == self._list_depth and not self._over:
             self._take(at)
 
     def _open(self, sign: bytes, at: int) -> None:
@@ -186,12 +187,14 @@ class Entries:
     def _close(self, at: int) -> None:
         self._depth -= 1
         if self._list_depth is None:
-            self._over = self._depth <= 0
-            if self._over:
+            if self._depth <= 0:
                 self._take(at + 1)
-        elif self._depth < self._list_depth:
+        elif self._depth < self._list_depth and not self._over:
             self._over = True
             self._take(at)
+        if self._depth <= 0:
+            self._depth, self._list_depth, self._over = 0, None, False
+            self._name, self._start = b"", at + 1
 
     def _take(self, end: int) -> None:
         data = bytes(self._text[self._start : end]).strip()
@@ -204,10 +207,10 @@ class Entries:
 
     def _trim(self) -> None:
         """Lets go of what was taken, and of a record that has grown too large."""
-        if self._at - self._start > self._bytes_max:
+        if not self._over and self._at - self._start > self._bytes_max:
             self._too_large, self._start = True, self._at
-        gone = len(self._text) if self._over else min(self._start, self._at, len(self._text))
+        gone = min(self._at if self._over else self._start, self._at, len(self._text))
         del self._text[:gone]
         self._at -= gone
-        self._start -= gone
+        self._start = max(self._start - gone, 0)
         self._string = max(self._string - gone, 0)

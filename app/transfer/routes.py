@@ -18,7 +18,7 @@ from app.transfer.importing import Services, Wishes
 from app.transfer.importing import import_memories as take_in
 from app.transfer.lines import Defaults
 from app.transfer.types import ImportReport, MemoryLine
-from app.web.body import takes
+from app.web.body import convert, takes
 from app.web.principal import Access, Scope, guarded
 
 READ = guarded(Access.SESSION, Scope.MEMORY_READ)
@@ -65,7 +65,9 @@ async def import_memories(
     wishes = Wishes(
         format=format_of(query.get("format")),
         reassign=_flag(query, "reassign", default=False),
-        defaults=Defaults(conversation=query.get("conversation"), episode=query.get("episode")),
+        defaults=convert(
+            {name: query[name] for name in ("conversation", "episode") if name in query}, Defaults
+        ),
     )
     caller = await users.caller_of(request, everyone_allowed=True)
     services = Services(config, database, users, embedder, jobs)

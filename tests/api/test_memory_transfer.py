@@ -2,13 +2,14 @@
 
 import asyncio
 from base64 import b64encode
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import msgspec
 import numpy as np
 import pytest
 
-from app.ids import ProjectId
+from app.ids import ProjectId, id_at, id_text, new_id
 from tests.support.api import Api, Json
 from tests.support.memories import recalled, remember, somebody
 from tests.support.rows import connected, count, new_key, new_project
@@ -74,7 +75,9 @@ async def _derive(service: Service, user: str) -> None:
         await conn.execute(
             """
             UPDATE memories m SET confidence = 0.9, trust = 'user', valid_from = occurred_at,
-                superseded_at = now(), superseded_by = memory_id, valid_to = now()
+                superseded_at = now(), valid_to = now(), superseded_by = (
+                    SELECT n.memory_id FROM memories n
+                    WHERE n.user_id = m.user_id AND n.kind = 'note')
             FROM users u
             WHERE u.user_id = m.user_id AND u.external_id = $1 AND kind = 'fact'
             """,
@@ -249,6 +252,8 @@ async def test_keys_need_their_scopes(api: Api, backstory: Service) -> None:
 # Lines that are wrong
 
 
+OWN = id_text("mem", new_id())
+TOMORROW = datetime.now(UTC) + timedelta(days=1)
 WRONG: list[tuple[Any, str | None, str | None]] = [
     (b"{", None, "invalid_json"),
     (b"[1]", None, "invalid_json"),
@@ -267,6 +272,9 @@ WRONG: list[tuple[Any, str | None, str | None]] = [
     ({"content": "x", "uses": 2**63 - 1}, "uses", "invalid_value"),
     ({"content": "x", "user": "another"}, "user", "insufficient_permissions"),
     ({"content": "x", "superseded_by": "mem_1"}, "superseded_by", "invalid_request"),
+    ({"content": "x", "id": OWN, "superseded_by": OWN}, "superseded_by", "invalid_request"),
+    ({"content": "x", "id": id_text("mem", id_at(TOMORROW))}, "id", "invalid_request"),
+    ({"content": "x", "episode": "y" * 5_000}, "episode", "invalid_value"),
     ({"content": "x", "metadata": {"a": "b" * 70_000}}, "metadata", "request_too_large"),
     ({"mapping": {"a": {"message": {"id": "m"}}}, "current_node": "b"}, "mapping", None),
     ({"memory": "x"}, "id", "invalid_value"),
@@ -326,6 +334,18 @@ async def test_a_line_that_is_too_long_is_one_failure(mine: Api, backstory: Serv
     assert [line["content"] for line in await exported(mine)] == ["a", "b", "c", "d"]
 
 
+async def test_what_comes_after_a_document_is_read_too(mine: Api) -> None:
+    for body, good, bad in (
+        (b'[{"content": "a"}]\n[{"content": "b"}]', 2, 0),
+        (b'{"results": [{"memory": "c", "id": "1"}], "n": [1, [2]]} {"content": "d"}', 2, 0),
+        (b'[{"content": "e"}] and more', 1, 1),
+        (b'[{"content": "f"}]]', 1, 1),
+    ):
+        report = await imported(mine, body)
+        assert (report["imported"], report["failed"]) == (good, bad), (body, report)
+    assert [line["content"] for line in await exported(mine)] == list("abcdef")
+
+
 async def test_problems_beyond_the_limit_are_counted(mine: Api, backstory: Service) -> None:
     report = await imported(mine, [{}] * 250 + [{"content": "good"}])
     assert counts(report) == (1, 0, 0, 250)
@@ -334,7 +354,8 @@ async def test_problems_beyond_the_limit_are_counted(mine: Api, backstory: Servi
 
 
 async def test_what_a_request_asks_wrong(mine: Api) -> None:
-    for query, param in (("format=xml", "format"), ("reassign=1", "reassign")):
+    long = f"episode={'y' * 5_000}"
+    for query, param in (("format=xml", "format"), ("reassign=1", "reassign"), (long, "episode")):
         reply = await mine.send_raw("POST", f"/v1/memories/import?{query}", b"", "text/plain")
         assert (reply.status, reply.error["param"]) == (400, param)
     reply = await mine.get("/v1/memories/export?vectors=maybe")

@@ -1,5 +1,6 @@
 """The user that a request names: in its body, its header, its query or its path, and all alike."""
 
+import asyncio
 from urllib.parse import quote
 
 import pytest
@@ -61,3 +62,28 @@ async def test_the_query_names_them_on_every_route(api: Api) -> None:
     for kept in (f"/v1/memories/{memory['id']}", f"/v1/responses/{response['id']}"):
         assert (await api.delete(f"{kept}?user={somebody()}")).status == 404
         assert (await api.delete(f"{kept}?user={me}")).status == 200
+
+
+async def test_a_conversations_body_names_them_too(api: Api) -> None:
+    me = somebody()
+    made = await api.send("POST", "/v1/conversations", {"user": me})
+    assert (made.status, made.body["user"]) == (200, me)
+    path = f"/v1/conversations/{made.body['id']}"
+    assert (await api.send("POST", path, {"user": somebody(), "title": "x"})).status == 404
+    said = [{"type": "message", "role": "user", "content": "Hello."}]
+    assert (await api.send("POST", f"{path}/items", {"user": me, "items": said})).status == 200
+    assert (await api.send("POST", f"{path}/fork", {"user": me})).body["user"] == me
+
+
+async def test_of_many_who_delete_one_does(api: Api) -> None:
+    mine = api.as_user(somebody())
+    [memory] = await remember(mine, "I keep bees.")
+    response = await mine.respond(something())
+    conversation = (await mine.send("POST", "/v1/conversations", {})).body
+    for path in (
+        f"/v1/memories/{memory['id']}",
+        f"/v1/responses/{response['id']}",
+        f"/v1/conversations/{conversation['id']}",
+    ):
+        replies = await asyncio.gather(*(mine.delete(path) for _ in range(8)))
+        assert sorted(reply.status for reply in replies) == [200] + [404] * 7, path
