@@ -67,6 +67,7 @@ from app.summaries import routes as summaries_routes
 from app.summaries.enqueue import Automatic
 from app.summaries.jobs import ATTEMPTS_MAX, SPARE_SECONDS, summary_handler
 from app.summaries.parts import SummaryParts
+from app.summaries.summarise import ROUNDS_MAX
 from app.transfer import routes as transfer_routes
 from app.usage import routes as usage_routes
 from app.usage.errands import Errands
@@ -302,7 +303,7 @@ def _serve_summaries(summaries: SummaryParts) -> None:
         "summarize",
         summary_handler(summaries),
         jobs_max=1,
-        lease_seconds=summaries.config.summarize_timeout_seconds + SPARE_SECONDS,
+        lease_seconds=ROUNDS_MAX * summaries.config.summarize_timeout_seconds + SPARE_SECONDS,
         attempts_max=ATTEMPTS_MAX,
     )
 

@@ -8,7 +8,7 @@ from app.identity.users import Users
 from app.ids import PROJECT_ITSELF, MemoryId
 from app.memory import queries
 from app.memory.bodies import conversation_id, kind_of, time_of
-from app.memory.forget import forget, forget_user_memories
+from app.memory.forget import forget, forget_scope, forget_some
 from app.memory.marks import Marks
 from app.memory.reach import reached
 from app.memory.retention import outdated
@@ -61,11 +61,21 @@ async def forget_memory(database: Database, marks: Marks, caller: Caller, text: 
         return await forget(conn, caller.project, ids)
 
 
-@again_if_crossed
 async def forget_all_of(database: Database, marks: Marks, caller: Caller) -> Forgotten:
-    """All memories of the user that the caller speaks for."""
+    """All memories of the user that the caller speaks for; interrupted, it can be done again."""
+    forgotten = Forgotten()
+    while (some := await _forget_some_of(database, marks, caller)).memories:
+        forgotten += some
+    return forgotten
+
+
+@again_if_crossed
+async def _forget_some_of(database: Database, marks: Marks, caller: Caller) -> Forgotten:
     async with database.tenant(caller.project) as conn:
-        return await forget_user_memories(conn, marks, caller.project, caller.owner)
+        some = await forget_some(conn, marks, caller.project, caller.owner)
+        if not some.memories:
+            await forget_scope(conn, caller.project, caller.owner)
+    return some
 
 
 async def _filter(

@@ -80,17 +80,6 @@ async def forget_by_source(
     return await forget(conn, project, ids)
 
 
-async def forget_user_memories(
-    conn: Connection, marks: Marks, project: ProjectId, user: UserId
-) -> Forgotten:
-    """All memories of a user (or of the project itself), and what came from them."""
-    forgotten = Forgotten()
-    while (some := await forget_some(conn, marks, project, user)).memories:
-        forgotten += some
-    await forget_scope(conn, project, user)
-    return forgotten
-
-
 async def forget_scope(conn: Connection, project: ProjectId, user: UserId) -> None:
     """The counts of a user without memories."""
     await queries.delete_scope(conn, project, user)
