@@ -5,6 +5,7 @@ for each, which a test keeps true.
 """
 
 from collections.abc import Mapping
+from ipaddress import IPv4Network, IPv6Network, ip_network
 from pathlib import Path
 from typing import Annotated, Literal, get_type_hints
 from urllib.parse import urlsplit
@@ -38,6 +39,9 @@ class Config(msgspec.Struct, frozen=True, kw_only=True):
     database_acquire_timeout_seconds: Seconds = 5.0
     database_statement_timeout_seconds: Seconds = 30.0
     database_statement_cache: bool = True
+
+    # Proxies whose X-Forwarded-For is believed: networks, with commas between
+    trusted_proxies: str | None = None
 
     # Secrets; None means one made in the data directory
     secret_key: str | None = None
@@ -153,11 +157,34 @@ class Config(msgspec.Struct, frozen=True, kw_only=True):
     facts_calls_max: Positive = 1
     facts_request_messages_max: Positive = 10_000
 
+    # Users who log in
+    password_rounds: Positive = 3
+    password_memory_bytes: Annotated[int, Meta(ge=2**16, le=2**32)] = 64 * 2**20
+    password_threads: Positive = 2
+    password_hashes_max: Positive = 100
+    password_reset_seconds: Positive = 3_600
+    password_reset_seconds_max: Positive = 604_800
+    guesses_per_account: Positive = 5
+    guesses_per_address: Positive = 20
+    sign_ups_per_address: Positive = 10
+    guess_wait_seconds: Seconds = 1.0
+    guess_wait_seconds_max: Seconds = 900.0
+    guess_memory_seconds: Seconds = 3_600.0
+    sessions_per_user_max: Positive = 20
+    refresh_grace_seconds: Annotated[float, Meta(ge=0)] = 10.0
+    used_refresh_tokens_max: Positive = 1_000
+
     log_level: Literal["debug", "info", "warning", "error"] = "info"
 
     @property
     def embedded_database(self) -> bool:
         return self.database_url is None
+
+    @property
+    def trusted_networks(self) -> list[IPv4Network | IPv6Network]:
+        """Raises ValueError."""
+        texts = (self.trusted_proxies or "").split(",")
+        return [ip_network(text.strip()) for text in texts if text.strip()]
 
     @property
     def local_engine(self) -> bool:
@@ -195,7 +222,15 @@ def read_config(environ: Mapping[str, str], **overrides: object) -> Config:
             "set it to replay, or name an engine with /v1/responses by BACKSTORY_ENGINE_URL."
         )
     _check_engine_url(config.engine_url)
+    _check_proxies(config)
     return config
+
+
+def _check_proxies(config: Config) -> None:
+    try:
+        config.trusted_networks  # noqa: B018
+    except ValueError as error:
+        raise StartError(f"BACKSTORY_TRUSTED_PROXIES is wrong: {error}.") from None
 
 
 def _check_engine_url(url: str | None) -> None:

@@ -10,6 +10,10 @@ from litestar.datastructures import State
 from litestar.di import Provide
 
 from app import health
+from app.accounts import routes as accounts_routes
+from app.accounts import users_routes
+from app.accounts.parts import AccountParts
+from app.accounts.passwords import open_passwords
 from app.audit import routes as audit_routes
 from app.audit.failures import open_failures
 from app.blobs import routes as blobs_routes
@@ -96,6 +100,8 @@ ROUTES: list[Any] = [
     *summaries_routes.ROUTES,
     *facts_routes.ROUTES,
     *blobs_routes.ROUTES,
+    *accounts_routes.ROUTES,
+    *users_routes.ROUTES,
     *usage_routes.ROUTES,
     *settings_routes.ROUTES,
     *jobs_routes.ROUTES,
@@ -115,6 +121,7 @@ PROVIDED = (
     "changing",
     "readings",
     "parts",
+    "signing",
     "conversations",
     "summaries",
     "runs",
@@ -182,6 +189,7 @@ async def _lifespan(app: Litestar, config: Config) -> AsyncIterator[None]:
         open_uses(database, config.memory_uses_flush_seconds) as uses,
         open_tending(database, config.memory_tend_seconds),
         open_failures(database, config) as failures,
+        open_passwords(config) as passwords,
     ):
         await check_role(database)
         runs = Runs(config.running_responses_max)
@@ -212,6 +220,7 @@ async def _lifespan(app: Litestar, config: Config) -> AsyncIterator[None]:
         _serve_jobs(parts, embedder, readings)
         summaries = _summary_parts(parts)
         _serve_summaries(summaries)
+        authenticator = Authenticator(database, config.principal_ttl_seconds, failures)
         app.state.update(
             config=config,
             database=database,
@@ -226,6 +235,16 @@ async def _lifespan(app: Litestar, config: Config) -> AsyncIterator[None]:
             changing=Changing(config, database, parts.settings),
             readings=readings,
             parts=parts,
+            signing=AccountParts(
+                config=config,
+                database=database,
+                users=users,
+                settings=parts.settings,
+                passwords=passwords,
+                authenticator=authenticator,
+                guess_key=vault.derive("guesses"),
+                refresh_key=vault.derive("refresh tokens"),
+            ),
             conversations=ConversationParts(
                 config, parts.keys.contents, database, users, parts.settings, parts.images, jobs
             ),
@@ -234,7 +253,8 @@ async def _lifespan(app: Litestar, config: Config) -> AsyncIterator[None]:
             request_log=request_log,
             waiting=health.BacklogReader(database),
             failures=failures,
-            authenticate=Authenticator(database, config.principal_ttl_seconds, failures),
+            trusted_networks=config.trusted_networks,
+            authenticate=authenticator,
         )
         with closing(_DrainOnSignal(runs, config.drain_seconds)):
             async with open_sweeper(parts):

@@ -1,6 +1,7 @@
 """From a token to its principal, remembered for a few seconds."""
 
 import time
+from collections.abc import Collection
 from datetime import UTC, datetime
 
 import msgspec
@@ -14,6 +15,7 @@ from app.errors import Unauthenticated
 from app.identity import queries
 from app.identity.secrets import ParsedToken, parse_token
 from app.identity.types import StoredKey
+from app.ids import SessionId
 from app.web.principal import SESSION_SCOPES, Kind, Principal
 
 CACHED_MAX = 10_000
@@ -48,8 +50,14 @@ class Authenticator:
         return known.principal
 
     def forget(self, token_hash: bytes) -> None:
-        """It is revoked, or its session ended: on this worker that holds at once."""
+        """It is revoked: on this worker that holds at once."""
         self._known.pop(token_hash, None)
+
+    def forget_sessions(self, ended: Collection[SessionId]) -> None:
+        """They ended: on this worker that holds at once."""
+        known = [hash_ for hash_, one in self._known.items() if one.principal.session in ended]
+        for token_hash in known:
+            self.forget(token_hash)
 
     async def _look_up(self, token: ParsedToken, address: str | None) -> Known:
         async with self._database.tenant(token.project, everyone=True) as conn:

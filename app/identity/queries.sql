@@ -12,7 +12,7 @@ FROM sessions s
 JOIN projects p ON p.project_id = s.project_id AND p.deleted_at IS NULL
 JOIN users u ON u.project_id = s.project_id AND u.user_id = s.user_id
 WHERE s.project_id = :project AND s.prefix = :prefix
-  AND s.ended_at IS NULL AND s.token_expires_at > now() AND s.expires_at > now();
+  AND s.token_expires_at > now() AND s.expires_at > now() AND u.disabled_at IS NULL;
 
 -- name: insert_session!
 -- A session that begins.

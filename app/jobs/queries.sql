@@ -115,4 +115,4 @@ ORDER BY topic;
 
 -- name: drop_expired
 -- Deletes what has run out, at most so many rows a table; gives how many of the one that lost most.
-SELECT greatest(drop_expired(:most), drop_expired_files(:most));
+SELECT greatest(drop_expired(:most), drop_expired_files(:most), drop_expired_sessions(:most));

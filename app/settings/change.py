@@ -9,6 +9,7 @@ import msgspec
 from app.config import Config
 from app.db.database import Database
 from app.errors import Forbidden, InvalidRequest, NotFound, PreconditionFailed, TooLarge
+from app.ids import PROJECT_ITSELF
 from app.settings import queries
 from app.settings.queries import Place
 from app.settings.read import SettingsReader, check_own
@@ -81,7 +82,7 @@ async def change_setting(
         change = await queries.begin_change(conn, caller.project)
         before = await queries.find_version(conn, place)
         condition.check(_version(before))
-        value = _checked(changing.config, key, make(_value(before)))
+        value = _checked(changing.config, place, make(_value(before)))
         if _version(before) is None:
             await _check_room(conn, changing.config, place)
         kept = await _keep(conn, changing.config, caller, place, change, before, value)
@@ -160,15 +161,15 @@ def _check_allowed(caller: Caller, key: str) -> None:
         raise InvalidRequest(f"Keys that begin with '{OWN_KEY}.' are reserved.", param="key")
 
 
-def _checked(config: Config, key: str, value: Any) -> bytes:
+def _checked(config: Config, place: Place, value: Any) -> bytes:
     try:
         text = _encode(value)
     except RecursionError:
         raise InvalidRequest("The value is too deep.", code="invalid_json") from None
     if len(text) > config.setting_bytes_max:
         raise TooLarge(f"A setting has at most {config.setting_bytes_max} bytes of JSON.")
-    if key == OWN_KEY:
-        check_own(msgspec.json.decode(text))
+    if place.key == OWN_KEY:
+        check_own(msgspec.json.decode(text), of_user=place.user_id != PROJECT_ITSELF)
     return text
 
 

@@ -11,7 +11,7 @@ from app.db.sql import Connection
 from app.errors import InvalidRequest
 from app.ids import PROJECT_ITSELF, ProjectId, UserId
 from app.settings import queries
-from app.settings.types import OWN_KEY, GatewaySettings
+from app.settings.types import OF_PROJECT_ALONE, OWN_KEY, GatewaySettings
 from app.web.body import convert
 
 CACHED_MAX = 50_000
@@ -54,11 +54,14 @@ async def own_values(
     return {user: value for user in users if (value := values.get(user, common)) is not None}
 
 
-def check_own(document: Any) -> None:
+def check_own(document: Any, *, of_user: bool) -> None:
     """Raises InvalidRequest where a document is not one of Backstory's settings."""
     if not isinstance(document, dict):
         raise InvalidRequest(f"The setting '{OWN_KEY}' must be an object.", param="value")
     unknown = set(document) - set(GatewaySettings.__struct_fields__)
     if unknown:
         raise InvalidRequest(f"There is no setting '{min(unknown)}'.", param=min(unknown))
+    if of_user and (misplaced := OF_PROJECT_ALONE & set(document)):
+        name = min(misplaced)
+        raise InvalidRequest(f"The setting '{name}' is the project's alone.", param=name)
     convert(document, GatewaySettings)

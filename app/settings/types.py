@@ -13,6 +13,11 @@ OWN_KEY = "backstory"
 SUMMARIZE_AFTER_MAX = 12_000
 """So much is summarised at a time."""
 RETENTION_DAYS_MAX = 36_500
+TOKEN_SECONDS_MAX = 86_400
+SESSION_SECONDS_MAX = 31_536_000
+
+OF_PROJECT_ALONE = {"signup", "session_token_seconds", "session_seconds"}
+"""Settings that no user has another value of."""
 
 
 class GatewaySettings(msgspec.Struct, frozen=True, kw_only=True):
@@ -43,6 +48,12 @@ class GatewaySettings(msgspec.Struct, frozen=True, kw_only=True):
     """Memories are dropped so long after they were remembered; None keeps them for ever."""
     memory_language: Annotated[str, Meta(pattern="^[a-z]{2,3}$")] | None = None
     """What memories are written in (ISO 639-1); by default each text tells it."""
+    signup: Literal["off", "open"] = "off"
+    """Whether anybody may sign up who has the publishable key."""
+    session_token_seconds: Annotated[int, Meta(ge=60, le=TOKEN_SECONDS_MAX)] = 3_600
+    """How long a session's access token is good."""
+    session_seconds: Annotated[int, Meta(ge=60, le=SESSION_SECONDS_MAX)] = 2_592_000
+    """How long a session is, however often it is refreshed."""
 
 
 class StoredValue(msgspec.Struct, frozen=True):

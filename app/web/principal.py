@@ -20,6 +20,7 @@ class Access(StrEnum):
     PUBLIC = "public"
     SIGN_IN = "sign_in"  # a publishable key, or a key
     SESSION = "session"  # a session of a user, or a key
+    USER = "user"  # a session of a user alone
     KEY = "key"
     ADMIN = "admin"
 
@@ -35,6 +36,7 @@ class Kind(StrEnum):
 ADMITTED = {
     Access.SIGN_IN: {Kind.PUBLISHABLE, Kind.KEY},
     Access.SESSION: {Kind.SESSION, Kind.KEY},
+    Access.USER: {Kind.SESSION},
     Access.KEY: {Kind.KEY},
     Access.ADMIN: {Kind.KEY},
 }

@@ -30,6 +30,10 @@ async def test_who_may_enter(
         return
     assert stranger.status == 401
     assert stranger.error["code"] == "missing_api_key"
+    if access is Access.USER:
+        reply = await api.send(method, path)
+        assert (reply.status, reply.error["code"]) == (403, "insufficient_permissions")
+        return
     assert scope is not None
     all_but_it = [other.value for other in Scope if other not in (scope, Scope.ADMIN)]
     reply = await api.with_key(await new_key(backstory, *all_but_it)).send(method, path)

@@ -14,7 +14,7 @@ OF_NO_TENANT = ["schema_migrations", "embedding_models", "workers"]
 SECURITY_DEFINERS = {
     *("claim_outbox", "outbox_backlog", "drop_expired", "drop_expired_files"),
     *("claim_abandoned_responses", "expired_memories", "memory_retentions", "users_to_sweep"),
-    "refresh_memory_statistics",
+    *("refresh_memory_statistics", "drop_expired_sessions", "browser_origins"),
     *("projects_seen_by_root", "drop_old_audit_events", "drop_ended_keys"),
     *("want_embedding_model", "switch_embedding_model"),
 }

@@ -8,8 +8,10 @@ import asyncpg
 
 from app.db.sql import Connection
 from app.identity.bootstrap import issue_key
+from app.identity.secrets import make_token, parse_token
 from app.identity.sessions import begin_session
 from app.ids import ProjectId, new_id
+from app.web.principal import Kind
 from tests.support.service import Service
 
 TENANT_TABLES = """
@@ -81,6 +83,20 @@ async def new_key(
             name,
         )
     return key
+
+
+async def new_publishable_key(service: Service, project: ProjectId) -> str:
+    text = make_token(project, Kind.PUBLISHABLE)
+    token = parse_token(text)
+    assert token is not None
+    async with connected(service.urls.owner) as conn:
+        await conn.execute(
+            """INSERT INTO api_keys
+                   (project_id, key_id, name, prefix, secret_hash, scopes, kind)
+               VALUES ($1, $2, 'browser', $3, $4, '{}', 'publishable')""",
+            *(project, new_id(), token.prefix, token.hash),
+        )
+    return text
 
 
 async def new_session(service: Service, name: str, *, project: ProjectId | None = None) -> str:

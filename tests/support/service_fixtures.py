@@ -49,6 +49,9 @@ async def backstory(
         request_flush_seconds=0.05,
         facts_wait_seconds=0.01,
         outbox_poll_seconds=0.2,
+        password_memory_bytes=2**16,  # tests log in often
+        password_rounds=1,
+        trusted_proxies="127.0.0.1",  # and come from many addresses
     )
     async with run_service(shared_database, config) as service:
         yield service

@@ -1,0 +1,156 @@
+"""Setting a new password: by who knows the old one, or by a token that was delivered to them."""
+
+from datetime import UTC, datetime, timedelta
+
+from app.accounts import queries
+from app.accounts.emails import normal_email
+from app.accounts.guesses import count, forgive, guess_at
+from app.accounts.parts import AccountParts
+from app.accounts.passwords import check_new, check_size
+from app.accounts.sessions import user_of
+from app.accounts.types import (
+    ChangedPassword,
+    OwnLogin,
+    PasswordBody,
+    PasswordReset,
+    ResetBody,
+    StoredAccount,
+)
+from app.accounts.visitor import Visitor
+from app.errors import Conflict, Forbidden, InvalidRequest, NotFound
+from app.identity.secrets import ParsedToken, make_token, parse_token
+from app.ids import ProjectId
+
+RESET_MARK = "bs_pr_"
+RESET_SECONDS_MIN = 60
+
+
+async def change_password(
+    parts: AccountParts, visitor: Visitor, asked: PasswordBody
+) -> ChangedPassword:
+    """Ends the user's other sessions. Raises Forbidden where the current password is wrong."""
+    check_size(asked.current_password, "current_password")
+    check_new(asked.new_password, "new_password")
+    principal, project = visitor.principal, visitor.project
+    login = await _proven(parts, visitor, asked.current_password)
+    password_hash = await parts.passwords.hash(asked.new_password)
+    async with parts.database.tenant(project) as conn:
+        if await queries.confirm_login(conn, project, login) is None:
+            raise Conflict("The password was changed meanwhile.")
+        await queries.set_password(conn, project, login.user_id, password_hash)
+        await queries.delete_reset(conn, project, login.user_id)
+        ended = await queries.end_sessions(conn, project, login.user_id, principal.session)
+    parts.authenticator.forget_sessions(ended)
+    return ChangedPassword(sessions_ended=len(ended))
+
+
+async def ask_reset(
+    parts: AccountParts, project: ProjectId, name: str, expires_in: int | None
+) -> PasswordReset:
+    """Raises NotFound, or Conflict where the user has no address to log in with."""
+    async with parts.database.tenant(project) as conn:
+        account = await queries.find_account(conn, project, name)
+    if account is None:
+        raise NotFound(f"User '{name}' not found.")
+    return await _reset_token(parts, project, account, expires_in)
+
+
+async def ask_reset_by_email(
+    parts: AccountParts, project: ProjectId, email: str, expires_in: int | None
+) -> PasswordReset:
+    """Raises NotFound, which the application must not pass on."""
+    async with parts.database.tenant(project) as conn:
+        account = await queries.find_account_by_email(conn, project, normal_email(email))
+    if account is None:
+        raise NotFound("No user has this e-mail address.", param="email")
+    return await _reset_token(parts, project, account, expires_in)
+
+
+async def reset_password(
+    parts: AccountParts, visitor: Visitor, asked: ResetBody
+) -> ChangedPassword:
+    """Uses the token up, and ends all the user's sessions. Raises InvalidRequest."""
+    check_new(asked.password)
+    project = visitor.project
+    token = await _known_token(parts, project, asked.token)
+    password_hash = await parts.passwords.hash(asked.password)
+    async with parts.database.tenant(project) as conn:
+        user = await queries.take_reset(conn, project, token.hash)
+        if user is None:
+            raise _refused()
+        await queries.set_password(conn, project, user, password_hash)
+        login = await queries.find_login_of(conn, project, user)
+        assert login is not None
+        await forgive(conn, guess_at(parts, visitor, login.email).of_account)
+        ended = await queries.end_sessions(conn, project, user)
+    parts.authenticator.forget_sessions(ended)
+    return ChangedPassword(sessions_ended=len(ended))
+
+
+async def _proven(parts: AccountParts, visitor: Visitor, password: str) -> OwnLogin:
+    """What the user of a session logs in with, where this is their password."""
+    project = visitor.project
+    parts.passwords.check_room()
+    async with parts.database.tenant(project) as conn:
+        login = await queries.find_login_of(conn, project, user_of(visitor.principal))
+        if login is None or login.password_hash is None:
+            raise Conflict("This user has no password.", code="no_password")
+        guess = guess_at(parts, visitor, login.email)
+        await count(conn, parts, guess)
+    if not await parts.passwords.match(password, login.password_hash):
+        raise Forbidden(
+            "The current password is wrong.", param="current_password", code="wrong_password"
+        )
+    async with parts.database.tenant(project) as conn:
+        await forgive(conn, guess)
+    return login
+
+
+async def _reset_token(
+    parts: AccountParts, project: ProjectId, account: StoredAccount, expires_in: int | None
+) -> PasswordReset:
+    if account.email is None:
+        raise Conflict("This user has no e-mail address to log in with.", code="no_email")
+    seconds = _seconds(parts, expires_in)
+    text = make_token(project, RESET_MARK)
+    expires_at = datetime.now(UTC) + timedelta(seconds=seconds)
+    async with parts.database.tenant(project) as conn:
+        await queries.put_reset(conn, project, account.user_id, _parsed(text).hash, expires_at)
+    return PasswordReset(
+        user=account.external_id, email=account.email, token=text, expires_at=expires_at
+    )
+
+
+def _seconds(parts: AccountParts, expires_in: int | None) -> int:
+    most = parts.config.password_reset_seconds_max
+    seconds = parts.config.password_reset_seconds if expires_in is None else expires_in
+    if not RESET_SECONDS_MIN <= seconds <= most:
+        raise InvalidRequest(
+            f"'expires_in' must be from {RESET_SECONDS_MIN} to {most}.", param="expires_in"
+        )
+    return seconds
+
+
+async def _known_token(parts: AccountParts, project: ProjectId, text: str) -> ParsedToken:
+    """Looked up before anything is hashed: that costs the one who made it up nothing."""
+    token = parse_token(text, frozenset({RESET_MARK}))
+    if token is None or token.project != project:
+        raise _refused()
+    async with parts.database.tenant(project) as conn:
+        if await queries.find_reset(conn, project, token.hash) is None:
+            raise _refused()
+    return token
+
+
+def _parsed(text: str) -> ParsedToken:
+    token = parse_token(text, frozenset({RESET_MARK}))
+    assert token is not None
+    return token
+
+
+def _refused() -> InvalidRequest:
+    return InvalidRequest(
+        "This token is not good: it was used, has run out, or another came after it.",
+        param="token",
+        code="invalid_reset_token",
+    )
