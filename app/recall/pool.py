@@ -25,7 +25,7 @@ OFFSETS = (-2, -1, 1, 2)
 NOBODY = -1
 
 
-class Described(msgspec.Struct, frozen=True):
+class Described(msgspec.Struct, frozen=True, gc=False):
     """What is asked of a candidate beside its words and vectors."""
 
     memory_id: MemoryId
@@ -40,7 +40,7 @@ class Described(msgspec.Struct, frozen=True):
     standing: Standing | None
 
 
-class Beside(msgspec.Struct, frozen=True):
+class Beside(msgspec.Struct, frozen=True, gc=False):
     """`memory_id` stands `place` memories after `seed_id`; before it, where negative."""
 
     seed_id: MemoryId
@@ -48,7 +48,7 @@ class Beside(msgspec.Struct, frozen=True):
     place: int
 
 
-class Nearness(msgspec.Struct, frozen=True):
+class Nearness(msgspec.Struct, frozen=True, gc=False):
     """Cosines with the query without names: of a memory's beginning, best passage and window; and
     of its window with the whole query."""
 
@@ -59,7 +59,7 @@ class Nearness(msgspec.Struct, frozen=True):
     whole: float
 
 
-class Occurrence(msgspec.Struct, frozen=True):
+class Occurrence(msgspec.Struct, frozen=True, gc=False):
     """How often the memories have one term of the query."""
 
     term: int

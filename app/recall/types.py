@@ -48,7 +48,7 @@ class ScopeSize(msgspec.Struct, frozen=True):
     words_mean: float
 
 
-class TermCount(msgspec.Struct, frozen=True):
+class TermCount(msgspec.Struct, frozen=True, gc=False):
     """How many memories have a term; terms that share a place are forms of one word."""
 
     term: str
@@ -67,12 +67,12 @@ class TermBounds(msgspec.Struct, frozen=True, kw_only=True):
     memories_max: int
 
 
-class Scored(msgspec.Struct, frozen=True):
+class Scored(msgspec.Struct, frozen=True, gc=False):
     memory_id: MemoryId
     score: float
 
 
-class VectorScored(msgspec.Struct, frozen=True):
+class VectorScored(msgspec.Struct, frozen=True, gc=False):
     """Cosines to a query: of the best passage, and of the text within its window (or again of the
     best passage, where it has none)."""
 
