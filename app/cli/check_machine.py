@@ -5,17 +5,20 @@ import shutil
 import sys
 from pathlib import Path
 
+import msgspec
+
 from app.cli import port as ports
 from app.cli.announce import answers
 from app.cli.data_dir import holder, read_credentials
 from app.cli.findings import Finding, fail, failed, ok, warn
 from app.config import Config
-from app.embeddings.model import PACKAGED_MODELS, local_folder
+from app.embeddings.model import PACKAGED_MODELS, gives_scores, local_folder
 from app.engine.local_server import find_weights
 from app.errors import StartError
 
 PYTHON_MIN = (3, 11)
 DISK_FREE_BYTES_MIN = 2**30
+FETCHED = "It is fetched by its name at the start; without a network, name a folder."
 
 
 def check_python(config: Config) -> Finding:
@@ -71,8 +74,42 @@ def check_embedding_model(config: Config) -> Finding:
         return fail(f"The embedding model {name} is missing", "Run make install.")
     return warn(
         f"The embedding model {name} is not on this machine",
-        "It is fetched by its name at the start; without a network, name a folder.",
+        FETCHED,
     )
+
+
+def check_rerank_model(config: Config) -> Finding:
+    """Recall goes on without it, so a start goes on too."""
+    name = config.rerank_model
+    if name is None:
+        return ok("No reranking model is named: recall does without")
+    if (folder := local_folder(name)) is not None:
+        return _check_cross_encoder(folder)
+    if Path(name).is_absolute() or name.startswith("."):
+        return fail(
+            f"The reranking model's folder {name} is missing",
+            "Put a cross-encoder there, or name another in BACKSTORY_RERANK_MODEL.",
+        )
+    return warn(f"The reranking model {name} is not on this machine", FETCHED)
+
+
+def _check_cross_encoder(folder: Path) -> Finding:
+    try:
+        told = msgspec.json.decode((folder / "config.json").read_bytes(), type=_Architectures)
+    except (OSError, msgspec.MsgspecError):
+        told = _Architectures()
+    if gives_scores(told.architectures):
+        return ok(f"The reranking model is in {folder}")
+    return fail(
+        f"The reranking model's folder {folder} holds no cross-encoder",
+        "Name one with a sequence classification head that gives one score.",
+    )
+
+
+class _Architectures(msgspec.Struct, frozen=True):
+    """Of a model's config.json."""
+
+    architectures: list[str] | None = None
 
 
 def _check_secret(config: Config) -> Finding:

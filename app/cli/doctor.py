@@ -23,6 +23,7 @@ MACHINE = (
     machine.check_service,
     machine.check_weights,
     machine.check_embedding_model,
+    machine.check_rerank_model,
 )
 COLOURS = {"ok": "green", "warn": "yellow", "fail": "red"}
 

@@ -14,6 +14,7 @@ from msgspec.structs import replace
 from app.cli import data_dir as files
 from app.cli import port as ports
 from app.cli.announce import announce_when_live, say
+from app.cli.check_machine import check_rerank_model
 from app.cli.index_keeper import IndexKeeper
 from app.cli.server import serve_workers
 from app.cli.supervisor import Supervisor
@@ -62,6 +63,7 @@ def run(config: Config) -> int:
         config = replace(config, local_engine_url=engine.url if engine else None)
         config = _with_database(config, supervisor)
         credentials = _first_keys(config)
+        _say_of_reranking(config)
         for embedder in _embedders(config):
             supervisor.start(EmbedderProcess(embedder))
         if config.database_owner_url is not None:
@@ -134,6 +136,13 @@ async def _check_service(config: Config) -> None:
     assert config.database_url is not None
     async with open_database(config.database_url, config) as database:
         await check_role(database)
+
+
+def _say_of_reranking(config: Config) -> None:
+    """What is wrong, if anything is: recall does without, so the start goes on."""
+    found = check_rerank_model(config)
+    if found.level != "ok":
+        say(f"{found.text}. {found.remedy}")
 
 
 def _embedders(config: Config) -> list[Config]:

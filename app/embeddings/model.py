@@ -82,6 +82,12 @@ def local_folder(name: str) -> Path | None:
     return Path(name) if Path(name).is_dir() else None
 
 
+def gives_scores(architectures: Sequence[str] | None) -> bool:
+    """Whether a model's config.json says so. To any other model sentence-transformers adds a layer
+    of random numbers that gives scores too."""
+    return any(name.endswith("ForSequenceClassification") for name in architectures or [])
+
+
 def environment(names: Sequence[str], threads: int) -> dict[str, str]:
     """What must be set before the native libraries load: few threads, and no call to the hub
     where all models are here.

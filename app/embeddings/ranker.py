@@ -20,8 +20,7 @@ WAITING_MAX = 16
 """Requests; more would be too late anyway."""
 
 BATCH_CHARS_MAX = 4_000
-"""Of the texts with their padding: about 1,000 tokens, a tenth of a second for a small model."""
-
+"""Of the pairs with their padding: about 1,000 tokens, a tenth of a second for a small model."""
 
 log = structlog.get_logger()
 
@@ -76,7 +75,7 @@ def _score(
     model: PairModel, query: str, texts: Sequence[str], given_up: threading.Event
 ) -> list[float]:
     scores = [math.nan] * len(texts)
-    for batch in _batches(texts):
+    for batch in _batches(query, texts):
         if given_up.is_set():
             return scores
         found = model.score(query, [texts[row] for row in batch])
@@ -87,11 +86,11 @@ def _score(
     return scores
 
 
-def _batches(texts: Sequence[str]) -> Iterator[list[int]]:
-    """Rows, the longest texts first, so that a batch has little padding."""
+def _batches(query: str, texts: Sequence[str]) -> Iterator[list[int]]:
+    """Rows, the longest texts first, so that a batch has little padding; each with the query."""
     batch: list[int] = []
     for row in sorted(range(len(texts)), key=lambda row: len(texts[row]), reverse=True):
-        if batch and (len(batch) + 1) * len(texts[batch[0]]) > BATCH_CHARS_MAX:
+        if batch and (len(batch) + 1) * (len(query) + len(texts[batch[0]])) > BATCH_CHARS_MAX:
             yield batch
             batch = []
         batch.append(row)

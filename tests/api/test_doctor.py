@@ -69,6 +69,21 @@ def test_a_data_dir_that_is_none(tmp_path: Path) -> None:
     assert "cannot be written" in done.stdout
 
 
+def test_a_reranking_model(tmp_path: Path) -> None:
+    model = tmp_path / "ranks"
+    done = _doctor(tmp_path / "data", BACKSTORY_RERANK_MODEL=str(model))
+    assert done.returncode == 1
+    assert f"The reranking model's folder {model} is missing" in done.stdout
+    model.mkdir()
+    for architecture, level in (("BertModel", "fail"), ("BertForSequenceClassification", "ok")):
+        (model / "config.json").write_text(f'{{"architectures": ["{architecture}"]}}')
+        done = _doctor(tmp_path / "data", BACKSTORY_RERANK_MODEL=str(model))
+        assert _line(done.stdout, str(model)).startswith(level)
+    assert done.returncode == 0, done.stdout
+    done = _doctor(tmp_path / "data", BACKSTORY_RERANK_MODEL="somebody/ranks")
+    assert _line(done.stdout, "somebody/ranks").startswith("warn")
+
+
 def test_an_engine_that_is_not_there(tmp_path: Path) -> None:
     with socket.socket() as closed:
         closed.bind(("127.0.0.1", 0))
@@ -129,6 +144,10 @@ def test_a_database_without_pgvector(tmp_path: Path, database: DatabaseUrls) -> 
 def _doctor(data_dir: Path, *options: str, **environ: str) -> subprocess.CompletedProcess[str]:
     port = () if "--port" in options else ("--port", "0")
     return run_command("doctor", "--data-dir", str(data_dir), *port, *options, **environ)
+
+
+def _line(text: str, part: str) -> str:
+    return next(line for line in text.splitlines() if part in line)
 
 
 def _named(urls: DatabaseUrls) -> dict[str, str]:

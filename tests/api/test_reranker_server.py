@@ -1,15 +1,14 @@
 """Reranking in the embedder process, from inside: a model that the test holds back."""
 
 import asyncio
-import threading
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator
 from pathlib import Path
 
 import msgspec
 import pytest
 
 from app.embeddings.channel import Channel
-from app.embeddings.frames import RERANK_TEXTS_MAX
+from app.embeddings.frames import RERANK_TEXTS_MAX, Hello
 from app.embeddings.process_embedder import ProcessEmbedder
 from app.embeddings.ranker import BATCH_CHARS_MAX, WAITING_MAX, Ranker
 from app.embeddings.reranker import ProcessReranker
@@ -17,30 +16,10 @@ from app.embeddings.server import serve
 from app.embeddings.worker import Worker
 from app.errors import EmbeddingFailed, Unavailable
 from tests.api.test_embedder_server import LIMITS
-from tests.support.embedder import GatedModel
+from tests.support.embedder import GatedModel, GatedPairs
 
 LONG = "a" * BATCH_CHARS_MAX
 """A batch of its own."""
-
-
-class GatedPairs:
-    """A PairModel that scores a batch by length, when `let_through` allows it."""
-
-    runtime = "torch"
-
-    def __init__(self) -> None:
-        self.batches: list[list[str]] = []
-        self.computing = threading.Semaphore(0)
-        self._gate = threading.Semaphore(0)
-
-    def let_through(self, batches: int = 1) -> None:
-        self._gate.release(batches)
-
-    def score(self, query: str, texts: Sequence[str]) -> list[float]:
-        self.batches.append(list(texts))
-        self.computing.release()
-        self._gate.acquire(timeout=10)
-        return [float("nan") if "broken" in texts else float(len(text)) for text in texts]
 
 
 class Running(msgspec.Struct):
@@ -51,6 +30,10 @@ class Running(msgspec.Struct):
 
     def reranker(self, seconds_max: float = 10.0) -> ProcessReranker:
         return ProcessReranker(self.channel, RERANK_TEXTS_MAX, seconds_max)
+
+    async def all_is_heard(self) -> None:
+        """What was sent before on this connection."""
+        await self.channel.ask(Hello(self.channel.next_id()))
 
 
 @pytest.fixture
@@ -89,14 +72,23 @@ async def test_a_query_is_embedded_while_pairs_are_read(running: Running) -> Non
         running.pairs.let_through()
 
 
-async def test_what_is_too_late_is_not_computed_on(running: Running) -> None:
-    with pytest.raises(TimeoutError):
-        await running.reranker(0.05).score("q", [LONG] * 8)
+async def test_what_nobody_waits_for_is_not_computed_on(running: Running) -> None:
+    reading = asyncio.create_task(running.reranker().score("q", [LONG] * 8))
     await asyncio.to_thread(running.pairs.computing.acquire)
-    await running.embedder.status()  # so the embedder has heard of it by now
+    with pytest.raises(TimeoutError):
+        await running.reranker(0.01).score("q", ["too late"])
+    reading.cancel()
+    await asyncio.wait([reading])
+    await running.all_is_heard()
     running.pairs.let_through(100)
     assert await running.reranker().score("q", ["a"]) == [1]
-    assert len(running.pairs.batches) < 8
+    assert running.pairs.batches == [[LONG], ["a"]]
+
+
+async def test_a_long_query_makes_small_batches(running: Running) -> None:
+    running.pairs.let_through(100)
+    assert await running.reranker().score(LONG, ["a", "b"]) == [1, 1]
+    assert running.pairs.batches == [["a"], ["b"]]
 
 
 async def test_more_than_is_allowed_and_what_is_no_number_fail(running: Running) -> None:
@@ -110,7 +102,7 @@ async def test_more_than_is_allowed_and_what_is_no_number_fail(running: Running)
 async def test_of_too_many_some_are_told_so(running: Running) -> None:
     asked = [asyncio.create_task(running.reranker().score("q", ["a"])) for _ in range(40)]
     await asyncio.to_thread(running.pairs.computing.acquire)
-    await running.embedder.status()
+    await running.all_is_heard()
     running.pairs.let_through(100)
     answers = await asyncio.gather(*asked, return_exceptions=True)
     assert sum(answer == [1.0] for answer in answers) == WAITING_MAX

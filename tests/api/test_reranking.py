@@ -1,5 +1,6 @@
 """Reranking: the order is the model's where there is one in time, else as if there were none."""
 
+import asyncio
 import os
 import signal
 from collections.abc import Iterator
@@ -15,9 +16,9 @@ from tests.support.api import Api, Json
 from tests.support.eventually import eventually
 from tests.support.memories import recall, remember
 from tests.support.postgres_fixtures import data_folder
-from tests.support.serving import Serving
+from tests.support.serving import Serving, until
 from tests.support.started import started
-from tests.support.tiny_model import save_tiny_cross_encoder
+from tests.support.tiny_model import save_tiny_cross_encoder, save_tiny_model
 
 QUERY = "What does the heron eat?"
 TEXTS = [f"On day {n} the heron ate {n} frogs." for n in range(12)]
@@ -91,13 +92,28 @@ async def _fails_open(service: Serving, api: Api) -> None:
     await eventually(lambda: _reranked(api, "used"))
 
 
-async def test_a_model_that_gives_no_score_leaves_recall_alone(folder: Path) -> None:
-    """It is said in the embedder's log; nobody's answer waits for it."""
-    classes = str(save_tiny_cross_encoder(folder.parent / "classes", labels=3))
-    async with started(folder, BACKSTORY_RERANK_MODEL=classes) as (_, api):
+async def test_a_model_that_cannot_rank_leaves_recall_alone(
+    folder: Path, sentence_transformer: Any
+) -> None:
+    """An embedding model would give random scores. The start says so, and goes on."""
+    embeds = str(save_tiny_model(folder.parent / "embeds", "mean"))
+    async with started(folder, BACKSTORY_RERANK_MODEL=embeds) as (service, api):
+        assert f"The reranking model's folder {embeds} holds no cross-encoder" in service.err
+        log = folder / "logs" / "embedder.log"
+        await asyncio.to_thread(until, lambda: "it is no cross-encoder" in log.read_text())
         body = await recall(api, QUERY)
         assert body["data"]
         assert body["usage"]["reranked"] == "unavailable"
+
+
+def test_a_model_that_gives_no_single_score_is_refused(
+    folder: Path, sentence_transformer: Any
+) -> None:
+    from app.embeddings.cross_encoder import CrossEncoderModel
+
+    classes = save_tiny_cross_encoder(folder.parent / "classes", labels=3)
+    with pytest.raises(ValueError, match="3 numbers"):
+        CrossEncoderModel(str(classes), 1)
 
 
 async def _by_vector(api: Api) -> bool:

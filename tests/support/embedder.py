@@ -1,4 +1,5 @@
-"""Embedders for tests: one without meaning for the port, one without speed for the server."""
+"""Embedders for tests: one without meaning for the port, one without speed for the server, and a
+cross-encoder without either."""
 
 import hashlib
 import re
@@ -76,3 +77,23 @@ class GatedModel:
         if "broken" in texts:
             raise RuntimeError("this batch cannot be computed")
         return np.asarray([[len(tokens.ids), 0] for tokens in batch], dtype=np.float32)
+
+
+class GatedPairs:
+    """A PairModel that scores a batch by length, when `let_through` allows it."""
+
+    runtime = "torch"
+
+    def __init__(self) -> None:
+        self.batches: list[list[str]] = []
+        self.computing = threading.Semaphore(0)
+        self._gate = threading.Semaphore(0)
+
+    def let_through(self, batches: int = 1) -> None:
+        self._gate.release(batches)
+
+    def score(self, query: str, texts: Sequence[str]) -> list[float]:
+        self.batches.append(list(texts))
+        self.computing.release()
+        self._gate.acquire(timeout=10)
+        return [float("nan") if "broken" in texts else float(len(text)) for text in texts]
