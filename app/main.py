@@ -242,6 +242,7 @@ async def _lifespan(app: Litestar, config: Config) -> AsyncIterator[None]:
                 settings=parts.settings,
                 passwords=passwords,
                 authenticator=authenticator,
+                failures=failures,
                 guess_key=vault.derive("guesses"),
                 refresh_key=vault.derive("refresh tokens"),
             ),

@@ -1,12 +1,15 @@
 """A project's users: made, listed, shown and changed by the application."""
 
 import asyncpg
+from msgspec import UNSET
 
 from app.accounts import queries
 from app.accounts.emails import normal_email
 from app.accounts.parts import AccountParts
 from app.accounts.passwords import check_new
 from app.accounts.types import NewUser, StoredAccount, User, UserPatch
+from app.accounts.visitor import Visitor
+from app.audit.types import Event, Subject
 from app.db.sql import Connection
 from app.errors import Conflict, Forbidden, InvalidRequest, NotFound
 from app.identity.users import check_name
@@ -15,9 +18,9 @@ from app.web.pages import Page, PageQuery, page
 from app.web.principal import ALL_USERS
 
 
-async def create_user(parts: AccountParts, project: ProjectId, asked: NewUser) -> User:
+async def create_user(parts: AccountParts, visitor: Visitor, asked: NewUser) -> User:
     """Raises Conflict where the name or the address is another's, InvalidRequest."""
-    user = UserId(new_id())
+    project, user = visitor.project, UserId(new_id())
     name = id_text("user", user) if asked.external_id is None else asked.external_id
     _check_new_name(name)
     email = normal_email(asked.email) if asked.email is not None else None
@@ -31,6 +34,7 @@ async def create_user(parts: AccountParts, project: ProjectId, asked: NewUser) -
             raise Conflict(f"There is a user '{name}' already.", param="external_id")
         if email and not await queries.insert_login(conn, project, user, email, password_hash):
             raise _taken()
+        await visitor.record(conn, Event.USER_CREATED, Subject("user", user))
         return shown(await _found(conn, project, name))
 
 
@@ -59,9 +63,10 @@ async def list_users(
     return page([shown(account) for account in found], paging)
 
 
-async def change_user(parts: AccountParts, project: ProjectId, name: str, patch: UserPatch) -> User:
+async def change_user(parts: AccountParts, visitor: Visitor, name: str, patch: UserPatch) -> User:
     """A new password, and disabling, end all sessions. Raises NotFound, Conflict."""
-    password = patch.password if isinstance(patch.password, str) else None
+    project = visitor.project
+    password = None if patch.password is UNSET else patch.password
     if password is not None:
         check_new(password)
     password_hash = await _hashed(parts, password)
@@ -72,15 +77,21 @@ async def change_user(parts: AccountParts, project: ProjectId, name: str, patch:
             conn,
             project,
             account.user_id,
-            metadata=patch.metadata if isinstance(patch.metadata, dict) else None,
-            disabled=patch.disabled if isinstance(patch.disabled, bool) else None,
+            metadata=None if patch.metadata is UNSET else patch.metadata,
+            disabled=None if patch.disabled is UNSET else patch.disabled,
         )
         ended: list[SessionId] = []
         if patch.disabled is True or password_hash is not None:
             ended = await queries.end_sessions(conn, project, account.user_id)
+        about = Subject("user", account.user_id)
+        await visitor.record(conn, Event.USER_CHANGED, about, changed=_sent(patch))
         changed = shown(await _found(conn, project, name))
     parts.authenticator.forget_sessions(ended)
     return changed
+
+
+def _sent(patch: UserPatch) -> list[str]:
+    return [n for n in patch.__struct_fields__ if getattr(patch, n) is not UNSET]
 
 
 async def _change_login(

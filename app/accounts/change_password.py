@@ -17,8 +17,11 @@ from app.accounts.types import (
     StoredAccount,
 )
 from app.accounts.visitor import Visitor
+from app.audit.failures import Failure
+from app.audit.types import Event, Subject
 from app.errors import Conflict, Forbidden, InvalidRequest, NotFound
 from app.identity.secrets import ParsedToken, make_token, parse_token
+from app.identity.users import check_name
 from app.ids import ProjectId
 
 RESET_MARK = "bs_pr_"
@@ -40,30 +43,32 @@ async def change_password(
         await queries.set_password(conn, project, login.user_id, password_hash)
         await queries.delete_reset(conn, project, login.user_id)
         ended = await queries.end_sessions(conn, project, login.user_id, principal.session)
+        await visitor.record(conn, Event.PASSWORD_CHANGED, Subject("user", login.user_id))
     parts.authenticator.forget_sessions(ended)
     return ChangedPassword(sessions_ended=len(ended))
 
 
 async def ask_reset(
-    parts: AccountParts, project: ProjectId, name: str, expires_in: int | None
+    parts: AccountParts, visitor: Visitor, name: str, expires_in: int | None
 ) -> PasswordReset:
     """Raises NotFound, or Conflict where the user has no address to log in with."""
-    async with parts.database.tenant(project) as conn:
-        account = await queries.find_account(conn, project, name)
+    check_name(name)
+    async with parts.database.tenant(visitor.project) as conn:
+        account = await queries.find_account(conn, visitor.project, name)
     if account is None:
         raise NotFound(f"User '{name}' not found.")
-    return await _reset_token(parts, project, account, expires_in)
+    return await _reset_token(parts, visitor, account, expires_in)
 
 
 async def ask_reset_by_email(
-    parts: AccountParts, project: ProjectId, email: str, expires_in: int | None
+    parts: AccountParts, visitor: Visitor, email: str, expires_in: int | None
 ) -> PasswordReset:
     """Raises NotFound, which the application must not pass on."""
-    async with parts.database.tenant(project) as conn:
-        account = await queries.find_account_by_email(conn, project, normal_email(email))
+    async with parts.database.tenant(visitor.project) as conn:
+        account = await queries.find_account_by_email(conn, visitor.project, normal_email(email))
     if account is None:
         raise NotFound("No user has this e-mail address.", param="email")
-    return await _reset_token(parts, project, account, expires_in)
+    return await _reset_token(parts, visitor, account, expires_in)
 
 
 async def reset_password(
@@ -83,6 +88,7 @@ async def reset_password(
         assert login is not None
         await forgive(conn, guess_at(parts, visitor, login.email).of_account)
         ended = await queries.end_sessions(conn, project, user)
+        await visitor.record(conn, Event.PASSWORD_RESET, Subject("user", user))
     parts.authenticator.forget_sessions(ended)
     return ChangedPassword(sessions_ended=len(ended))
 
@@ -98,6 +104,8 @@ async def _proven(parts: AccountParts, visitor: Visitor, password: str) -> OwnLo
         guess = guess_at(parts, visitor, login.email)
         await count(conn, parts, guess)
     if not await parts.passwords.match(password, login.password_hash):
+        tried = Subject("user", login.user_id)
+        parts.failures.note(Failure(project, Event.SIGN_IN_FAILED, tried, visitor.address))
         raise Forbidden(
             "The current password is wrong.", param="current_password", code="wrong_password"
         )
@@ -107,8 +115,9 @@ async def _proven(parts: AccountParts, visitor: Visitor, password: str) -> OwnLo
 
 
 async def _reset_token(
-    parts: AccountParts, project: ProjectId, account: StoredAccount, expires_in: int | None
+    parts: AccountParts, visitor: Visitor, account: StoredAccount, expires_in: int | None
 ) -> PasswordReset:
+    project = visitor.project
     if account.email is None:
         raise Conflict("This user has no e-mail address to log in with.", code="no_email")
     seconds = _seconds(parts, expires_in)
@@ -116,6 +125,7 @@ async def _reset_token(
     expires_at = datetime.now(UTC) + timedelta(seconds=seconds)
     async with parts.database.tenant(project) as conn:
         await queries.put_reset(conn, project, account.user_id, _parsed(text).hash, expires_at)
+        await visitor.record(conn, Event.RESET_REQUESTED, Subject("user", account.user_id))
     return PasswordReset(
         user=account.external_id, email=account.email, token=text, expires_at=expires_at
     )

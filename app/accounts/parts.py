@@ -3,6 +3,7 @@
 import msgspec
 
 from app.accounts.passwords import Passwords
+from app.audit.failures import Failures
 from app.config import Config
 from app.db.database import Database
 from app.identity.authenticate import Authenticator
@@ -17,6 +18,7 @@ class AccountParts(msgspec.Struct, frozen=True):
     settings: SettingsReader
     passwords: Passwords
     authenticator: Authenticator
+    failures: Failures
     guess_key: bytes
     """Under which those who guess are counted: the table tells nobody's address."""
     refresh_key: bytes

@@ -15,11 +15,12 @@ from app.accounts.parts import AccountParts
 from app.accounts.sign_in import shown
 from app.accounts.types import RotatedSession, SignedIn
 from app.accounts.visitor import Visitor
+from app.audit.types import Event, Subject
 from app.db.sql import Connection
 from app.errors import Unauthenticated
 from app.identity.secrets import ParsedToken, make_token, parse_token
 from app.identity.sessions import REFRESH_MARK, Tokens
-from app.ids import ProjectId, SessionId
+from app.ids import ProjectId, SessionId, id_text
 from app.web.principal import Kind
 
 REFRESH_MARKS = frozenset({REFRESH_MARK})
@@ -51,7 +52,7 @@ async def refresh(parts: AccountParts, visitor: Visitor, text: str) -> SignedIn:
         seconds = settings.session_token_seconds
         found: RotatedSession | Stolen | None = await _rotated(conn, parts, token, pair, seconds)
         if found is None:
-            found = await _repeated(conn, parts, token, pair)
+            found = await _repeated(conn, parts, visitor, token, pair)
     if isinstance(found, Stolen):
         parts.authenticator.forget_sessions([found.session])
     if not isinstance(found, RotatedSession):
@@ -78,7 +79,7 @@ async def _rotated(
 
 
 async def _repeated(
-    conn: Connection, parts: AccountParts, token: ParsedToken, pair: Pair
+    conn: Connection, parts: AccountParts, visitor: Visitor, token: ParsedToken, pair: Pair
 ) -> RotatedSession | Stolen | None:
     used = await queries.find_used_token(conn, token.project, token.hash, pair.refresh.hash)
     if used is None:
@@ -86,6 +87,9 @@ async def _repeated(
     if used.age_seconds <= parts.config.refresh_grace_seconds:
         return used if used.is_last else None
     await queries.end_session(conn, token.project, used.user_id, used.session_id)
+    session = id_text("sess", used.session_id)
+    about = Subject("user", used.user_id)
+    await visitor.record(conn, Event.TOKEN_REUSED, about, session=session)
     return Stolen(used.session_id)
 
 

@@ -67,7 +67,7 @@ async def reset_password(
 @post("/v1/auth/logout", opt=USER, status_code=200)
 async def log_out(request: Asking, signing: NamedDependency[AccountParts]) -> EndedSession:
     """Ends the session that speaks."""
-    return await sessions.log_out(signing, request.auth)
+    return await sessions.log_out(signing, visitor_of(request))
 
 
 @post("/v1/auth/logout_all", opt=USER, status_code=200)
@@ -75,7 +75,7 @@ async def log_out_everywhere(
     request: Asking, signing: NamedDependency[AccountParts]
 ) -> EndedSessions:
     """Ends all sessions of the user."""
-    return await sessions.log_out_everywhere(signing, request.auth)
+    return await sessions.log_out_everywhere(signing, visitor_of(request))
 
 
 @get("/v1/auth/me", opt=USER)
@@ -97,7 +97,7 @@ async def end_session(
     request: Asking, session_id: FromPath[str], signing: NamedDependency[AccountParts]
 ) -> EndedSession:
     """Ends one of the user's sessions."""
-    return await sessions.end_session(signing, request.auth, session_id)
+    return await sessions.end_session(signing, visitor_of(request), session_id)
 
 
 @post("/v1/auth/password", opt=USER, status_code=200, operation_class=takes(PasswordBody))

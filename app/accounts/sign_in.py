@@ -9,6 +9,8 @@ from app.accounts.parts import AccountParts
 from app.accounts.passwords import check_new, check_size
 from app.accounts.types import Credentials, SignedIn, StoredLogin
 from app.accounts.visitor import Visitor
+from app.audit.failures import Failure
+from app.audit.types import Event, Subject
 from app.db.sql import Connection
 from app.errors import Forbidden, InvalidRequest, Unauthenticated
 from app.identity.sessions import Tokens, begin_session
@@ -35,7 +37,8 @@ async def sign_up(parts: AccountParts, visitor: Visitor, asked: Credentials) -> 
     user = UserId(new_id())
     async with parts.database.tenant(visitor.project) as conn:
         await _insert(conn, visitor.project, user, email, password_hash)
-        return await begin(conn, parts, visitor, settings, user, id_text("user", user))
+        name = id_text("user", user)
+        return await _begin(conn, parts, visitor, settings, user, name, Event.SIGNED_UP)
 
 
 async def log_in(parts: AccountParts, visitor: Visitor, asked: Credentials) -> SignedIn:
@@ -51,6 +54,9 @@ async def log_in(parts: AccountParts, visitor: Visitor, asked: Credentials) -> S
         login = await queries.find_login(conn, visitor.project, email)
     right = await parts.passwords.match(asked.password, login.password_hash if login else None)
     if login is None or login.password_hash is None or not right:
+        tried = Subject("user", login.user_id) if login else None
+        failure = Failure(visitor.project, Event.SIGN_IN_FAILED, tried, visitor.address)
+        parts.failures.note(failure)
         raise _wrong()
     await _rehash(parts, visitor.project, login.user_id, login.password_hash, asked.password)
     return await _let_in(parts, visitor, settings, guess, login)
@@ -63,16 +69,18 @@ async def mint(parts: AccountParts, visitor: Visitor, user: UserId) -> SignedIn:
         held = await queries.hold_user(conn, visitor.project, user)
         if held is None or held.disabled_at is not None:
             raise Forbidden(DISABLED, code="user_disabled")
-        return await begin(conn, parts, visitor, settings, user, held.external_id)
+        name = held.external_id
+        return await _begin(conn, parts, visitor, settings, user, name, Event.SESSION_CREATED)
 
 
-async def begin(
+async def _begin(
     conn: Connection,
     parts: AccountParts,
     visitor: Visitor,
     settings: GatewaySettings,
     user: UserId,
     external_id: str,
+    event: Event,
 ) -> SignedIn:
     """A session that begins; of too many the oldest end."""
     tokens = await begin_session(
@@ -87,6 +95,8 @@ async def begin(
     most = parts.config.sessions_per_user_max
     ended = await queries.end_oldest_sessions(conn, visitor.project, user, most)
     parts.authenticator.forget_sessions(ended)
+    session = id_text("sess", tokens.session)
+    await visitor.record(conn, event, Subject("user", user), session=session)
     return shown(tokens, external_id)
 
 
@@ -134,8 +144,9 @@ async def _let_in(
         if held is None:
             raise _wrong()  # it was changed, or they were erased, while it was compared
         await forgive(conn, guess)
+        user, name = login.user_id, held.external_id
         if held.disabled_at is None:
-            return await begin(conn, parts, visitor, settings, login.user_id, held.external_id)
+            return await _begin(conn, parts, visitor, settings, user, name, Event.SIGNED_IN)
     raise Forbidden(DISABLED, code="user_disabled")
 
 

@@ -31,7 +31,7 @@ Asking = Request[Any, Any, Any]
 async def create_user(request: Asking, signing: NamedDependency[AccountParts]) -> User:
     """Makes a user; with an e-mail address they can log in once they have a password."""
     asked = decode(await request.body(), NewUser)
-    return await accounts.create_user(signing, request.auth.project, asked)
+    return await accounts.create_user(signing, visitor_of(request), asked)
 
 
 @get("/v1/users", opt=USERS)
@@ -55,7 +55,7 @@ async def change_user(
 ) -> User:
     """Changes what is sent: `email` (null: none), `password`, `metadata`, `disabled`."""
     asked = decode(await request.body(), UserPatch)
-    return await accounts.change_user(signing, request.auth.project, _name(request, user), asked)
+    return await accounts.change_user(signing, visitor_of(request), _name(request, user), asked)
 
 
 @post("/v1/users/{user:str}/sessions", opt=USERS, status_code=200)
@@ -81,7 +81,7 @@ async def ask_reset(
     body = await request.body()
     asked = decode(body, AskResetOfBody) if body else AskResetOfBody()
     name = _name(request, user)
-    return await change_password.ask_reset(signing, request.auth.project, name, asked.expires_in)
+    return await change_password.ask_reset(signing, visitor_of(request), name, asked.expires_in)
 
 
 @post(
@@ -95,8 +95,8 @@ async def ask_reset_by_email(
 ) -> PasswordReset:
     """The same for the user who has an e-mail address. A 404 is the application's alone."""
     asked = decode(await request.body(), AskResetBody)
-    project = request.auth.project
-    return await change_password.ask_reset_by_email(signing, project, asked.email, asked.expires_in)
+    visitor = visitor_of(request)
+    return await change_password.ask_reset_by_email(signing, visitor, asked.email, asked.expires_in)
 
 
 def _name(request: Asking, user: str) -> str:

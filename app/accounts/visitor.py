@@ -6,6 +6,9 @@ from typing import Any
 import msgspec
 from litestar import Request
 
+from app.audit.record import audit
+from app.audit.types import Event, Subject
+from app.db.sql import Connection
 from app.ids import ProjectId
 from app.web.address import address_of, parse_address
 from app.web.principal import Kind, Principal
@@ -22,6 +25,20 @@ class Visitor(msgspec.Struct, frozen=True):
     @property
     def project(self) -> ProjectId:
         return self.principal.project
+
+    async def record(
+        self, conn: Connection, event: Event, subject: Subject, **detail: object
+    ) -> None:
+        """What they did, in the transaction that does it."""
+        await audit(
+            conn,
+            self.project,
+            event,
+            principal=self.principal,
+            subject=subject,
+            address=self.address,
+            detail=detail,
+        )
 
     @property
     def counted_address(self) -> str | None:

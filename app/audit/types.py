@@ -33,9 +33,21 @@ class Event(StrEnum):
     KEY_ROTATED = "api_key.rotated"
     KEY_REVOKED = "api_key.revoked"
     KEY_REFUSED = "api_key.refused"
+    USER_CREATED = "user.created"
+    USER_CHANGED = "user.changed"
+    SIGNED_UP = "user.signed_up"
+    SIGNED_IN = "user.signed_in"
+    SIGN_IN_FAILED = "user.sign_in_failed"
+    PASSWORD_CHANGED = "user.password_changed"  # noqa: S105
+    RESET_REQUESTED = "user.reset_requested"
+    PASSWORD_RESET = "user.password_reset"  # noqa: S105
+    SESSION_CREATED = "session.created"
+    SESSION_ENDED = "session.ended"
+    SESSIONS_ENDED = "user.sessions_ended"
+    TOKEN_REUSED = "session.token_reused"  # noqa: S105
 
 
-FAILURES = {Event.KEY_REFUSED}
+FAILURES = {Event.KEY_REFUSED, Event.SIGN_IN_FAILED}
 """What anyone can cause as often as they like: gathered by the minute (failures.py)."""
 
 
