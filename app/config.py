@@ -83,6 +83,7 @@ class Config(msgspec.Struct, frozen=True, kw_only=True):
 
     # Settings
     setting_bytes_max: Positive = 65_536
+    setting_depth_max: Annotated[int, Meta(ge=1, le=256)] = 32
     settings_max: Positive = 1_000
     setting_versions_max: Positive = 100
 

@@ -11,6 +11,7 @@ BackstoryError
 ├── Conflict                  409  the state of things does not allow it
 ├── PreconditionFailed        412  If-Match names another version than there is
 ├── TooLarge                  413  a body or a list above its limit
+├── UnsupportedMediaType  415  a body of a type that this route does not take
 ├── IdempotencyMismatch       422  an Idempotency-Key used again with another body
 ├── TooManyRequests           429  a rate or a queue is full
 ├── Unavailable               503  the database cannot be reached now
@@ -128,6 +129,12 @@ class TooLarge(BackstoryError):
     status = 413
     type = "invalid_request_error"
     code = "request_too_large"
+
+
+class UnsupportedMediaType(BackstoryError):
+    status = 415
+    type = "invalid_request_error"
+    code = "unsupported_media_type"
 
 
 class IdempotencyMismatch(BackstoryError):

@@ -57,6 +57,7 @@ from app.recall import routes as recall_routes
 from app.responses import context_routes, socket_routes
 from app.responses import routes as responses_routes
 from app.responses.abandoned import open_custodian
+from app.responses.defaults import check_defaults
 from app.responses.flights import Flights
 from app.responses.leases import open_leases
 from app.responses.parts import Keys, Parts
@@ -232,7 +233,7 @@ async def _lifespan(app: Litestar, config: Config) -> AsyncIterator[None]:
             marks=parts.marks,
             uses=uses,
             settings=parts.settings,
-            changing=Changing(config, database, parts.settings),
+            changing=Changing(config, database, parts.settings, check_defaults),
             readings=readings,
             parts=parts,
             signing=AccountParts(

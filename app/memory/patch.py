@@ -15,6 +15,7 @@ from app.memory.reach import reached
 from app.memory.remember import differs, replace
 from app.memory.show import shown
 from app.memory.types import Memory, NewMemory, StoredMemory
+from app.web.etags import names
 from app.web.principal import Caller
 
 
@@ -45,15 +46,10 @@ async def patch_memory(
 
 def check_version(version: int, patch: MemoryPatch, if_match: str | None) -> None:
     """Raises PreconditionFailed where the header means another version, Conflict the body."""
-    if if_match is not None and not _matches(version, if_match):
+    if if_match is not None and not names(if_match, [version]):
         raise PreconditionFailed(f"The memory has version {version} by now.", param="if-match")
     if isinstance(patch.version, int) and patch.version != version:
         raise Conflict(f"The memory has version {version} by now.", param="version")
-
-
-def _matches(version: int, if_match: str) -> bool:
-    tags = {tag.strip().removeprefix("W/").strip('"') for tag in if_match.split(",")}
-    return bool(tags & {"*", str(version)})
 
 
 async def _change(

@@ -25,6 +25,7 @@ from app.memory.types import Forgotten, Memory
 from app.memory.versions import list_versions
 from app.settings.read import SettingsReader
 from app.web.body import decode, takes
+from app.web.etags import etag
 from app.web.idempotency import HEADER, claim_for
 from app.web.pages import Page, PageQuery, page, page_query
 from app.web.principal import Access, Caller, Scope, guarded
@@ -218,7 +219,7 @@ async def _caller_for(request: Request[Any, Any, Any], users: Users, user: str) 
 
 def _tagged(memory: Memory) -> Response[Memory]:
     """Its version as the ETag, for `If-Match`."""
-    return Response(memory, headers={"ETag": f'"{memory.version}"'})
+    return Response(memory, headers={"ETag": etag(memory.version)})
 
 
 def _all_of(kept: list[Memory]) -> PageQuery:

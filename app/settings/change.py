@@ -1,26 +1,39 @@
 """Putting, merging and deleting settings: one change of a project at a time."""
 
-from collections.abc import Callable
-from decimal import Decimal
+from collections.abc import Awaitable, Callable
 from typing import Any
 
 import msgspec
 
 from app.config import Config
 from app.db.database import Database
-from app.errors import Forbidden, InvalidRequest, NotFound, PreconditionFailed, TooLarge
+from app.db.sql import Connection
+from app.errors import Forbidden, InvalidRequest, NotFound, PreconditionFailed
 from app.ids import PROJECT_ITSELF
 from app.settings import queries
+from app.settings.documents import checked, merged
 from app.settings.queries import Place
 from app.settings.read import SettingsReader, check_own
-from app.settings.types import OWN_KEY, DeletedSetting, Setting, StoredVersion
+from app.settings.types import (
+    OWN_KEY,
+    DeletedSetting,
+    GatewaySettings,
+    Setting,
+    StoredVersion,
+)
+from app.web.body import decode_json
+from app.web.etags import names
+from app.web.idempotency import Claim, Keep, Reply, once
 from app.web.principal import Caller
 
-_decode = msgspec.json.Decoder(float_hook=Decimal).decode
-_encode = msgspec.json.Encoder(decimal_format="number").encode
+OK = 200
 
-Make = Callable[[Any], Any]
-"""From the value that there is (None where there is none) to the next."""
+Make = Callable[[bytes | None], bytes]
+"""From the value that there is (None where there is none) to the next; both are JSON."""
+Told = dict[str, Any]
+"""What is answered, as it is kept for an Idempotency-Key: the value as a text, digit for digit."""
+Check = Callable[[GatewaySettings], None]
+"""What those who read a field of Backstory's own settings ask of it. Raises InvalidRequest."""
 
 
 class Condition(msgspec.Struct, frozen=True):
@@ -40,117 +53,113 @@ class Condition(msgspec.Struct, frozen=True):
             )
 
 
-ANYWAY = Condition()
-
-
 class Changing(msgspec.Struct, frozen=True):
     """What changes settings."""
 
     config: Config
     database: Database
     reader: SettingsReader
+    check: Check
 
 
-def put(value: Any) -> Make:
-    return lambda _: value
+class Change(msgspec.Struct, frozen=True):
+    """Who wants which setting changed, where what holds, and perhaps once for all."""
+
+    caller: Caller
+    key: str
+    condition: Condition
+    claim: Claim | None
+
+    @property
+    def place(self) -> Place:
+        return Place(self.caller.project, self.caller.owner, self.key)
 
 
-def merge(patch: Any) -> Make:
+def put(body: bytes) -> Make:
+    return lambda _: body
+
+
+def merge(patch: bytes) -> Make:
     """A JSON merge patch (RFC 7396)."""
-    return lambda value: _merged(value, patch)
+    return lambda value: merged(value, patch)
 
 
-def _merged(value: Any, patch: Any) -> Any:
-    if not isinstance(patch, dict):
-        return patch
-    merged = dict(value) if isinstance(value, dict) else {}
-    for name, part in patch.items():
-        if part is None:
-            merged.pop(name, None)
-        else:
-            merged[name] = _merged(merged.get(name), part)
-    return merged
-
-
-async def change_setting(
-    changing: Changing, caller: Caller, key: str, make: Make, condition: Condition = ANYWAY
-) -> Setting:
+async def change_setting(changing: Changing, change: Change, make: Make) -> Setting:
     """Raises PreconditionFailed, InvalidRequest, TooLarge, or Forbidden for a session."""
-    _check_allowed(caller, key)
-    place = Place(caller.project, caller.owner, key)
-    async with changing.database.tenant(caller.project) as conn:
-        change = await queries.begin_change(conn, caller.project)
-        before = await queries.find_version(conn, place)
-        condition.check(_version(before))
-        value = _checked(changing.config, place, make(_value(before)))
+
+    async def write(conn: Connection) -> Told:
+        number, before = await _begin(conn, change)
+        value = _checked(changing, change.place, make(_value(before)))
         if _version(before) is None:
-            await _check_room(conn, changing.config, place)
-        kept = await _keep(conn, changing.config, caller, place, change, before, value)
-    assert kept.value is not None
-    changing.reader.forget(caller.project, caller.user)
-    return Setting(
-        key=key,
-        user=caller.external_id,
-        value=msgspec.Raw(kept.value.encode()),
-        version=kept.version,
-        updated_at=kept.changed_at,
-    )
+            await _check_room(conn, changing.config, change.place)
+        kept = await _keep(conn, changing.config, change, number, before, value)
+        return {"value": kept.value, "version": kept.version, "updated_at": kept.changed_at}
+
+    told = await _once(changing, change, write)
+    told["value"] = msgspec.Raw(told["value"].encode())
+    return msgspec.convert({"key": change.key, "user": change.caller.external_id} | told, Setting)
 
 
-async def delete_setting(
-    changing: Changing, caller: Caller, key: str, condition: Condition = ANYWAY
-) -> DeletedSetting:
+async def delete_setting(changing: Changing, change: Change) -> DeletedSetting:
     """Raises NotFound, PreconditionFailed, or Forbidden for a session."""
-    _check_allowed(caller, key)
-    place = Place(caller.project, caller.owner, key)
-    async with changing.database.tenant(caller.project) as conn:
-        change = await queries.begin_change(conn, caller.project)
-        before = await queries.find_version(conn, place)
-        condition.check(_version(before))
+
+    async def write(conn: Connection) -> Told:
+        number, before = await _begin(conn, change)
         if _version(before) is None:
-            raise NotFound(f"Setting '{key}' not found.")
-        kept = await _keep(conn, changing.config, caller, place, change, before, None)
-    changing.reader.forget(caller.project, caller.user)
-    return DeletedSetting(key=key, user=caller.external_id, version=kept.version)
+            raise NotFound(f"Setting '{change.key}' not found.")
+        kept = await _keep(conn, changing.config, change, number, before, None)
+        return {"version": kept.version}
+
+    told = await _once(changing, change, write)
+    return DeletedSetting(key=change.key, user=change.caller.external_id, version=told["version"])
+
+
+async def _once(
+    changing: Changing, change: Change, write: Callable[[Connection], Awaitable[Told]]
+) -> Told:
+    _check_allowed(change.caller, change.key)
+    caller = change.caller
+
+    async def work(keep: Keep) -> Reply:
+        async with changing.database.tenant(caller.project) as conn:
+            reply = OK, await write(conn)
+            await keep(conn, reply)
+        if change.key == OWN_KEY:
+            changing.reader.forget(caller.project, caller.user)
+        return reply
+
+    ttl_seconds = changing.config.idempotency_ttl_seconds
+    _, told = await once(changing.database, change.claim, caller.user, ttl_seconds, work)
+    return dict(told)
+
+
+async def _begin(conn: Connection, change: Change) -> tuple[int, StoredVersion | None]:
+    """The number of the change, and what there is before it. Raises PreconditionFailed."""
+    number = await queries.begin_change(conn, change.caller.project)
+    before = await queries.find_version(conn, change.place)
+    change.condition.check(_version(before))
+    return number, before
 
 
 async def _keep(
-    conn: Any,
+    conn: Connection,
     config: Config,
-    caller: Caller,
-    place: Place,
-    change: int,
+    change: Change,
+    number: int,
     before: StoredVersion | None,
     value: bytes | None,
 ) -> StoredVersion:
     version = before.version + 1 if before else 1
     kept = await queries.keep_change(
         conn,
-        place,
-        change=change,
+        change.place,
+        change=number,
         version=version,
         value=value,
-        changed_by=caller.principal.id,
+        changed_by=change.caller.principal.id,
     )
-    await queries.drop_versions(conn, place, version - config.setting_versions_max)
+    await queries.drop_versions(conn, change.place, version - config.setting_versions_max)
     return kept
-
-
-def decode_value(body: bytes) -> Any:
-    """Any JSON, numbers as they are written. Raises InvalidRequest."""
-    try:
-        return _decode(body)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-        raise InvalidRequest(
-            f"The body of the request could not be parsed as JSON: {error}.", code="invalid_json"
-        ) from None
-
-
-def overlaid(project: str, user: str) -> bytes:
-    """A user's value over the project's: field by field where both are objects."""
-    below, above = _decode(project), _decode(user)
-    both = isinstance(below, dict) and isinstance(above, dict)
-    return _encode({**below, **above} if both else above)
 
 
 def _check_allowed(caller: Caller, key: str) -> None:
@@ -161,19 +170,15 @@ def _check_allowed(caller: Caller, key: str) -> None:
         raise InvalidRequest(f"Keys that begin with '{OWN_KEY}.' are reserved.", param="key")
 
 
-def _checked(config: Config, place: Place, value: Any) -> bytes:
-    try:
-        text = _encode(value)
-    except RecursionError:
-        raise InvalidRequest("The value is too deep.", code="invalid_json") from None
-    if len(text) > config.setting_bytes_max:
-        raise TooLarge(f"A setting has at most {config.setting_bytes_max} bytes of JSON.")
+def _checked(changing: Changing, place: Place, value: bytes) -> bytes:
+    document = checked(value, changing.config)
     if place.key == OWN_KEY:
-        check_own(msgspec.json.decode(text), of_user=place.user_id != PROJECT_ITSELF)
-    return text
+        own = check_own(decode_json(document), of_user=place.user_id != PROJECT_ITSELF)
+        changing.check(own)
+    return document
 
 
-async def _check_room(conn: Any, config: Config, place: Place) -> None:
+async def _check_room(conn: Connection, config: Config, place: Place) -> None:
     most = config.settings_max
     if await queries.count_settings(conn, place.project, place.user_id, most) >= most:
         whose = "a user" if place.user_id.int else "a project itself"
@@ -184,12 +189,9 @@ def _version(before: StoredVersion | None) -> int | None:
     return before.version if before and before.value is not None else None
 
 
-def _value(before: StoredVersion | None) -> Any:
-    return _decode(before.value) if before and before.value is not None else None
+def _value(before: StoredVersion | None) -> bytes | None:
+    return before.value.encode() if before and before.value is not None else None
 
 
 def _matches(version: int | None, tags: str) -> bool:
-    if version is None:
-        return False
-    found = {tag.strip().removeprefix("W/").strip('"') for tag in tags.split(",")}
-    return bool(found & {"*", str(version)})
+    return names(tags, [] if version is None else [version])

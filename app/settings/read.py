@@ -22,9 +22,11 @@ class SettingsReader:
         self._database = database
         self._known: TTLCache[tuple[ProjectId, UserId | None], GatewaySettings]
         self._known = TTLCache(CACHED_MAX, ttl_seconds)
+        self._changes = 0
 
     def forget(self, project: ProjectId, user: UserId | None) -> None:
         """They were changed: here that holds at once; the project's are in those of all users."""
+        self._changes += 1
         changed = [
             known for known in self._known if known[0] == project and user in (None, known[1])
         ]
@@ -34,13 +36,15 @@ class SettingsReader:
     async def read(self, project: ProjectId, user: UserId | None) -> GatewaySettings:
         if known := self._known.get((project, user)):
             return known
+        changes = self._changes
         async with self._database.tenant(project, everyone=True) as conn:
             documents = await queries.list_overlaid(conn, project, user, OWN_KEY)
         merged: dict[str, Any] = {}
         for document in documents:
             merged.update(document.value)
         settings = msgspec.convert(merged, GatewaySettings)
-        self._known[project, user] = settings
+        if changes == self._changes:  # else it may be from before a change
+            self._known[project, user] = settings
         return settings
 
 
@@ -54,7 +58,7 @@ async def own_values(
     return {user: value for user in users if (value := values.get(user, common)) is not None}
 
 
-def check_own(document: Any, *, of_user: bool) -> None:
+def check_own(document: Any, *, of_user: bool) -> GatewaySettings:
     """Raises InvalidRequest where a document is not one of Backstory's settings."""
     if not isinstance(document, dict):
         raise InvalidRequest(f"The setting '{OWN_KEY}' must be an object.", param="value")
@@ -64,4 +68,4 @@ def check_own(document: Any, *, of_user: bool) -> None:
     if of_user and (misplaced := OF_PROJECT_ALONE & set(document)):
         name = min(misplaced)
         raise InvalidRequest(f"The setting '{name}' is the project's alone.", param=name)
-    convert(document, GatewaySettings)
+    return convert(document, GatewaySettings)

@@ -8,15 +8,22 @@ from litestar.params import FromPath
 
 from app.config import Config
 from app.db.database import Database
+from app.errors import UnsupportedMediaType
 from app.identity.users import Users
 from app.settings import change, show
-from app.settings.change import Changing, Condition, Make
+from app.settings.change import Change, Changing, Condition
+from app.settings.documents import checked
 from app.settings.show import check_key
 from app.settings.types import DeletedSetting, Setting
+from app.web.body import takes
+from app.web.etags import etag, names
+from app.web.idempotency import HEADER, claim_for
 from app.web.pages import Page, page_query
 from app.web.principal import Access, Caller, Scope, guarded
 
 SETTINGS = guarded(Access.SESSION, Scope.SETTINGS)
+MERGE_PATCH = "application/merge-patch+json"
+JSON_PATCH = "application/json-patch+json"
 OWN = "/v1/settings/{key:str}"
 OF_USER = "/v1/users/{user:str}/settings/{key:str}"
 
@@ -41,13 +48,18 @@ async def get_setting(
     key: FromPath[str],
     database: NamedDependency[Database],
     users: NamedDependency[Users],
-) -> Response[Setting]:
-    """Of a user: their value over the project's."""
+) -> Response[Setting | None]:
+    """Of a user: their value over the project's. A project's that is known is 304."""
     caller = await _caller(request, users)
-    return _tagged(await show.get_setting(database, caller, check_key(key)))
+    found = await show.get_setting(database, caller, check_key(key))
+    known = request.headers.get("if-none-match")
+    # A user's version says nothing of what the project has below.
+    if known and caller.user is None and names(known, [found.version]):
+        return Response(None, status_code=304, headers={"ETag": etag(found.version)})
+    return _tagged(found)
 
 
-@put([OWN, OF_USER], opt=SETTINGS, status_code=200)
+@put([OWN, OF_USER], opt=SETTINGS, status_code=200, operation_class=takes(Any))
 async def put_setting(
     request: Asking,
     key: FromPath[str],
@@ -55,11 +67,11 @@ async def put_setting(
     changing: NamedDependency[Changing],
 ) -> Response[Setting]:
     """The body is the value itself, any JSON."""
-    value = change.decode_value(await request.body())
-    return await _change(request, key, users, changing, change.put(value))
+    make = change.put(await request.body())
+    return _tagged(await change.change_setting(changing, await _change(request, users, key), make))
 
 
-@patch([OWN, OF_USER], opt=SETTINGS, status_code=200)
+@patch([OWN, OF_USER], opt=SETTINGS, status_code=200, operation_class=takes(Any, MERGE_PATCH))
 async def patch_setting(
     request: Asking,
     key: FromPath[str],
@@ -67,8 +79,10 @@ async def patch_setting(
     changing: NamedDependency[Changing],
 ) -> Response[Setting]:
     """The body is a JSON merge patch (RFC 7396): null takes a field away."""
-    patch = change.decode_value(await request.body())
-    return await _change(request, key, users, changing, change.merge(patch))
+    if request.content_type[0] == JSON_PATCH:
+        raise UnsupportedMediaType(f"A setting is patched by {MERGE_PATCH} (RFC 7396).")
+    make = change.merge(checked(await request.body(), changing.config))
+    return _tagged(await change.change_setting(changing, await _change(request, users, key), make))
 
 
 @delete([OWN, OF_USER], opt=SETTINGS, status_code=200)
@@ -79,8 +93,7 @@ async def delete_setting(
     changing: NamedDependency[Changing],
 ) -> DeletedSetting:
     """Of a user: the project's value holds for them again."""
-    caller = await _caller(request, users)
-    return await change.delete_setting(changing, caller, check_key(key), _condition(request))
+    return await change.delete_setting(changing, await _change(request, users, key))
 
 
 @get([f"{OWN}/history", f"{OF_USER}/history"], opt=SETTINGS)
@@ -108,12 +121,16 @@ async def list_setting_changes(
     return await show.list_changes(database, users, config, caller, request.query_params)
 
 
-async def _change(
-    request: Asking, key: str, users: Users, changing: Changing, make: Make
-) -> Response[Setting]:
-    caller = await _caller(request, users)
-    condition = _condition(request)
-    return _tagged(await change.change_setting(changing, caller, check_key(key), make, condition))
+async def _change(request: Asking, users: Users, key: str) -> Change:
+    """The same Idempotency-Key for another method or key is another request."""
+    check_key(key)
+    caller, headers = await _caller(request, users), request.headers
+    claim = None
+    if sent := headers.get(HEADER):
+        what = f"{request.method} {key}\n".encode() + await request.body()
+        claim = claim_for(caller.principal, sent, what, caller.external_id)
+    condition = Condition(headers.get("if-match"), headers.get("if-none-match"))
+    return Change(caller, key, condition, claim)
 
 
 async def _caller(request: Asking, users: Users, *, everyone_allowed: bool = False) -> Caller:
@@ -123,14 +140,9 @@ async def _caller(request: Asking, users: Users, *, everyone_allowed: bool = Fal
     return await users.caller_of(request, everyone_allowed=everyone_allowed)
 
 
-def _condition(request: Asking) -> Condition:
-    headers = request.headers
-    return Condition(headers.get("if-match"), headers.get("if-none-match"))
-
-
-def _tagged(setting: Setting) -> Response[Setting]:
+def _tagged(setting: Setting) -> Response[Any]:
     """The version as the ETag, for `If-Match`; none where the value is the project's."""
-    return Response(setting, headers={"ETag": f'"{setting.version}"'} if setting.version else {})
+    return Response(setting, headers={"ETag": etag(setting.version)} if setting.version else {})
 
 
 ROUTES = [

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Mapping, Sequence
+from functools import reduce
 from uuid import UUID
 
 import msgspec
@@ -13,7 +14,7 @@ from app.errors import InvalidRequest, NotFound
 from app.identity.users import Users
 from app.ids import PROJECT_ITSELF, UserId, id_text
 from app.settings import queries
-from app.settings.change import overlaid
+from app.settings.documents import overlaid
 from app.settings.queries import Place
 from app.settings.types import Setting, SettingChange, SettingVersion, StoredChange, StoredSetting
 from app.web.pages import Page, PageQuery, page, page_query
@@ -42,7 +43,7 @@ async def get_setting(database: Database, caller: Caller, key: str) -> Setting:
     if not found:
         raise NotFound(f"Setting '{key}' not found.")
     newest = found[-1]
-    value = overlaid(found[0].value, newest.value) if len(found) > 1 else newest.value.encode()
+    value = reduce(overlaid, [one.value.encode() for one in found])
     own = newest.user_id == caller.owner
     return Setting(
         key=key,

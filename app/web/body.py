@@ -15,27 +15,36 @@ DEPTH_MAX = 256
 JSON = "application/json"
 MULTIPART = "multipart/form-data"
 
+_ANY: msgspec.json.Decoder[Any] = msgspec.json.Decoder()
 _PATH = re.compile(r" - at `\$(?P<path>[^`]*)`$")
 
 
 def decode_object(body: bytes) -> dict[str, Any]:
     """The JSON object in a body, not too deep for what reads it later. Raises InvalidRequest."""
-    try:
-        value = msgspec.json.decode(body)
-        _check_depth(value)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-        raise InvalidRequest(
-            f"The body of the request could not be parsed as JSON: {error}.", code="invalid_json"
-        ) from None
+    value = decode_json(body)
     if not isinstance(value, dict):
         raise InvalidRequest("The body of the request must be a JSON object.", code="invalid_json")
     return value
 
 
-def _check_depth(value: Any) -> None:
+def decode_json(
+    body: bytes, depth_max: int = DEPTH_MAX, decoder: msgspec.json.Decoder[Any] = _ANY
+) -> Any:
+    """Whatever JSON a body holds. Raises InvalidRequest."""
+    try:
+        value = decoder.decode(body)
+        _check_depth(value, depth_max)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        raise InvalidRequest(
+            f"The body of the request could not be parsed as JSON: {error}.", code="invalid_json"
+        ) from None
+    return value
+
+
+def _check_depth(value: Any, depth_max: int) -> None:
     """Raises RecursionError."""
     level = [value] if isinstance(value, (dict, list)) else []
-    for _ in range(DEPTH_MAX):
+    for _ in range(depth_max):
         level = [
             child
             for outer in level
@@ -44,7 +53,7 @@ def _check_depth(value: Any) -> None:
         ]
         if not level:
             return
-    raise RecursionError(f"it is more than {DEPTH_MAX} levels deep")
+    raise RecursionError(f"it is more than {depth_max} levels deep")
 
 
 def convert(value: Any, into: type[T], within: str = "") -> T:

@@ -38,7 +38,7 @@ HELD = {
     "user": {
         *(*OF_MEMORY, *OF_TURNS, "conversations.title", "conversations.metadata"),
         *("users.external_id", "files.filename", "settings.value"),
-        "setting_changes.value",
+        *("setting_changes.value", "idempotency_keys.reply"),
     },
 }
 """Where the word stands before it is forgotten, at least."""
@@ -149,7 +149,7 @@ async def tell_all(told: Told) -> None:
     await tell_conversation(told)
     await uploaded(told.api, image(), name=f"{told.word}.png")
     for value in (told.word, {"theirs": told.word}):
-        reply = await told.api.send("PUT", "/v1/settings/theirs", value)
+        reply = await told.keyed.send("PUT", "/v1/settings/theirs", value)
         assert reply.status == 200
     told.paths = [f"/v1/users/{told.user}"]
 

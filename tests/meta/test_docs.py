@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from app.config import Config
+from app.settings.types import GatewaySettings
 
 ROOT = Path(__file__).parents[2]
 TEXT = (ROOT / "docs" / "configuration.md").read_text()
@@ -26,6 +27,12 @@ def test_every_field_has_a_heading_and_its_default(variable: str) -> None:
 
 def test_no_heading_is_left_over() -> None:
     assert set(SECTIONS) <= set(DEFAULTS)
+
+
+def test_every_setting_of_ours_has_a_row() -> None:
+    text = (ROOT / "docs" / "settings.md").read_text()
+    rows = re.findall(r"^\| `(\w+)` \|", text.partition("## `backstory`")[2], re.M)
+    assert sorted(rows) == sorted(GatewaySettings.__struct_fields__)
 
 
 def test_links_between_pages_lead_somewhere() -> None:
