@@ -111,6 +111,10 @@ class Config(msgspec.Struct, frozen=True, kw_only=True):
     context_image_bytes_max: Positive = 48 * 2**20
     image_memory_bytes_max: Positive = 256 * 2**20
 
+    # What clients' URLs name, where a project has it fetched
+    fetch_networks_allowed: str | None = None
+    fetch_timeout_seconds: Seconds = 10.0
+
     # Times
     principal_ttl_seconds: Seconds = 10.0
     settings_ttl_seconds: Seconds = 10.0

@@ -52,6 +52,7 @@ from app.memory.readings import Readings
 from app.memory.reembed import LEASE_SECONDS, reembed_handler
 from app.memory.tend import open_tending
 from app.memory.uses import open_uses
+from app.outside.fetch import open_fetcher
 from app.processes import DRAIN_SIGNAL
 from app.recall import routes as recall_routes
 from app.responses import context_routes, socket_routes
@@ -182,6 +183,7 @@ async def _lifespan(app: Litestar, config: Config) -> AsyncIterator[None]:
         open_engine(config) as engine,
         open_models(database, config) as embedder,
         open_reranker(config) as reranker,
+        open_fetcher(config) as fetcher,
         open_request_log(database, config) as request_log,
         open_job_runner(database, config) as jobs,
         open_signals(config.database_direct_url or config.database_url) as signals,
@@ -195,6 +197,7 @@ async def _lifespan(app: Litestar, config: Config) -> AsyncIterator[None]:
         await check_role(database)
         runs = Runs(config.running_responses_max)
         users = Users(database, config.principal_ttl_seconds)
+        settings = SettingsReader(database, config.settings_ttl_seconds)
         parts = Parts(
             config=config,
             keys=_keys(vault),
@@ -202,9 +205,9 @@ async def _lifespan(app: Litestar, config: Config) -> AsyncIterator[None]:
             engine=engine,
             embedder=embedder,
             reranker=reranker,
-            images=Images(database, config),
+            images=Images(database, config, settings, fetcher),
             users=users,
-            settings=SettingsReader(database, config.settings_ttl_seconds),
+            settings=settings,
             jobs=jobs,
             request_log=request_log,
             runs=runs,

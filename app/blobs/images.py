@@ -4,15 +4,19 @@ import asyncio
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 
+from app.blobs.outside import Urls, fetched
 from app.blobs.parts import KEY, BlobRef, Part, images_in, ref_of, refs_in, with_images
 from app.blobs.read import DataUrls, data_urls_of, read_data_urls
 from app.blobs.room import Room
 from app.blobs.take import NewImages, take_images
+from app.blobs.types import Blob
 from app.config import Config
 from app.db.database import Database
 from app.engine.types import Item
 from app.errors import EngineRefused
 from app.ids import ProjectId, UserId
+from app.outside.fetch import Fetcher
+from app.settings.read import SettingsReader
 from app.web.principal import Caller
 
 GONE: Part = {"type": "input_text", "text": "[This image was deleted.]"}
@@ -22,14 +26,23 @@ GONE: Part = {"type": "input_text", "text": "[This image was deleted.]"}
 class Images:
     """One for a worker: it bounds what all its calls of the engine hold at once."""
 
-    def __init__(self, database: Database, config: Config) -> None:
+    def __init__(
+        self, database: Database, config: Config, settings: SettingsReader, fetcher: Fetcher
+    ) -> None:
         self.database = database
         self.config = config
+        self._settings = settings
+        self._fetcher = fetcher
         self.room = Room(config.image_memory_bytes_max)
 
     async def take(self, caller: Caller, items: list[Item], param: str = "input") -> NewImages:
         """Raises InvalidRequest."""
-        return await take_images(self.database, self.config, caller, items, param)
+
+        async def fetch(urls: Urls) -> dict[str, Blob]:
+            settings = await self._settings.read(caller.project, caller.user)
+            return await fetched(self._fetcher, self.config, settings.image_urls, urls)
+
+        return await take_images(self.database, self.config, caller, items, fetch, param)
 
     def of_turn(
         self, project: ProjectId, user: UserId, asked: Sequence[Item], new: NewImages

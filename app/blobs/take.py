@@ -1,13 +1,14 @@
 """Taking images out of what a client sends: data URLs become blobs, files those they hold."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 
 import msgspec
 
 from app.blobs import queries
 from app.blobs.data_url import bytes_of, is_data_url
 from app.blobs.inspect import inspect
+from app.blobs.outside import Urls
 from app.blobs.parts import KEY, BlobRef, Part, images_in, with_images
 from app.blobs.types import Blob, StoredFile
 from app.config import Config
@@ -19,6 +20,8 @@ from app.web.principal import Caller
 
 URL_LENGTH_MAX = 8192
 SCHEMES = ("http://", "https://")
+
+Fetch = Callable[[Urls], Awaitable[dict[str, Blob]]]
 
 Place = tuple[str, Part]
 """Where an image part stands in the request, and the part."""
@@ -34,9 +37,15 @@ class NewImages(msgspec.Struct):
 
 
 async def take_images(
-    database: Database, config: Config, caller: Caller, items: list[Item], param: str = "input"
+    database: Database,
+    config: Config,
+    caller: Caller,
+    items: list[Item],
+    fetch: Fetch,
+    param: str = "input",
 ) -> NewImages:
-    """Raises InvalidRequest, with the place of the image that is wrong."""
+    """`fetch` gets what URLs elsewhere name, by where they stand, as far as that is wished. Raises
+    InvalidRequest, with the place of the image that is wrong."""
     places = [
         (f"{param}[{number}].{at}", part)
         for number, item in enumerate(items)
@@ -46,6 +55,8 @@ async def take_images(
         return NewImages(items)
     _check(places, config.images_per_request_max, param)
     blobs = await _decoded(places, config)
+    if elsewhere := {at: url for at, part in places if (url := _elsewhere(part))}:
+        blobs |= await fetch(elsewhere)
     files = await _files(database, caller, places)
     taken = iter([_taken(part, blobs.get(at), files) for at, part in places])
     return NewImages(
@@ -83,7 +94,7 @@ def _check_part(at: str, part: Part) -> None:
 
 
 def _check_url(url: str, param: str) -> None:
-    """It goes to the engine as it is, which fetches it or does not."""
+    """Where it is fetched, more is asked of it (app/outside)."""
     if not url.lower().startswith(SCHEMES) or len(url) > URL_LENGTH_MAX:
         raise InvalidRequest(
             "An image's URL must begin with http:// or https:// and have at most "
@@ -91,6 +102,11 @@ def _check_url(url: str, param: str) -> None:
             param=param,
             code="invalid_image_url",
         )
+
+
+def _elsewhere(part: Part) -> str | None:
+    url: str | None = part.get("image_url")
+    return url if url and not is_data_url(url) else None
 
 
 async def _decoded(places: Sequence[Place], config: Config) -> dict[str, Blob]:

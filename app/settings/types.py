@@ -42,6 +42,8 @@ class GatewaySettings(msgspec.Struct, frozen=True, kw_only=True):
     """Conversations are summarised by themselves, each time so many tokens have been said."""
     profiles: Literal["off", "engine"] = "off"
     """Whether the engine sums profiles up."""
+    image_urls: Literal["pass", "fetch", "refuse"] = "pass"
+    """What becomes of an image's URL: the engine gets it as it is, or the image, or neither."""
     compact_threshold: Annotated[int, Meta(ge=1)] | None = None
     """Contexts that are continued and have more tokens are compacted."""
     memory_retention_days: Annotated[int, Meta(ge=1, le=RETENTION_DAYS_MAX)] | None = None

@@ -45,6 +45,7 @@ async def backstory(
         engine_kind="responses",
         engine_retries_max=0,  # tests count what reaches the engine
         engine_breaker_failures_max=1000,  # and fail it on purpose
+        fetch_networks_allowed="127.0.0.1/32",  # where tests serve images
         drain_seconds=5,
         request_flush_seconds=0.05,
         facts_wait_seconds=0.01,
