@@ -1,17 +1,27 @@
 """Backstory's own settings by HTTP: checked field by field, and in force at once."""
 
+import asyncio
+from typing import Any
+
 import pytest
 
+from app.db.database import open_database
 from app.ids import ProjectId
+from app.settings import queries
+from app.settings.read import SettingsReader
 from tests.support.api import MODEL, Api, Json
 from tests.support.engine import FakeEngine
 from tests.support.eventually import eventually
 from tests.support.facts import Talk, fact
 from tests.support.heard import something
-from tests.support.rows import new_key, new_project
+from tests.support.rows import connected, new_key, new_project
 from tests.support.service import Service
 
 PATH = "/v1/settings/backstory"
+SET = """
+    INSERT INTO settings (project_id, user_id, key, value)
+    VALUES ($1, '00000000-0000-0000-0000-000000000000', 'backstory', '{"facts": "engine"}')
+"""
 SCOPES = ("settings", "engine", "memory:read", "memory:write", "usage:read", "admin")
 
 
@@ -118,3 +128,29 @@ async def test_facts_can_be_switched_on(
     assert (refused.status, refused.error["code"]) == (409, "facts_off")
     await talk.say("I play the flute.", fact("The user plays the flute."))
     assert len(await talk.facts()) == 1
+
+
+async def test_what_was_read_before_a_change_is_not_remembered(
+    backstory: Service, project: ProjectId, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A read that is overtaken by a change gives what it saw, and nobody else gets that."""
+    began, go_on = asyncio.Event(), asyncio.Event()
+    really = queries.list_overlaid
+
+    async def slowly(*args: Any) -> Any:
+        found = await really(*args)
+        began.set()
+        await go_on.wait()
+        return found
+
+    async with open_database(backstory.urls.service, backstory.config) as database:
+        reader = SettingsReader(database, ttl_seconds=3600)
+        monkeypatch.setattr(queries, "list_overlaid", slowly)
+        reading = asyncio.create_task(reader.read(project, None))
+        await began.wait()
+        async with connected(backstory.urls.owner) as conn:
+            await conn.execute(SET, project)
+        reader.forget(project, None)
+        go_on.set()
+        assert (await reading).facts == "off"
+        assert (await reader.read(project, None)).facts == "engine"
