@@ -68,6 +68,7 @@ from app.responses.running import Running
 from app.search import routes as search_routes
 from app.settings import routes as settings_routes
 from app.settings.change import Changing
+from app.settings.origins import ProjectOrigins
 from app.settings.read import SettingsReader
 from app.summaries import routes as summaries_routes
 from app.summaries.enqueue import Automatic
@@ -80,6 +81,7 @@ from app.usage.errands import Errands
 from app.usage.record import observe, open_request_log
 from app.vault import Vault, read_secret_key
 from app.vectors import routes as vectors_routes
+from app.web.cors import Preflights, let_pages_read
 from app.web.errors import EXCEPTION_HANDLERS
 from app.web.front import FrontDoor, add_request_id
 from app.web.paths import keep_slashes
@@ -157,8 +159,8 @@ def create_app(config: Config) -> Litestar:
     return App(
         route_handlers=ROUTES,
         lifespan=[lifespan],
-        middleware=[FrontDoor()],
-        before_send=[add_request_id, observe],
+        middleware=[Preflights(), FrontDoor()],
+        before_send=[add_request_id, observe, let_pages_read],
         exception_handlers=EXCEPTION_HANDLERS,
         dependencies={name: _from_state(name) for name in PROVIDED},
         request_max_body_size=config.body_bytes_max,
@@ -258,6 +260,7 @@ async def _lifespan(app: Litestar, config: Config) -> AsyncIterator[None]:
             request_log=request_log,
             waiting=health.BacklogReader(database),
             failures=failures,
+            origins=ProjectOrigins(database, parts.settings, config.settings_ttl_seconds),
             trusted_networks=config.trusted_networks,
             authenticate=authenticator,
         )

@@ -32,6 +32,7 @@ _versions_upwards = _sql.rows("list_versions_upwards", StoredChange)
 _versions_downwards = _sql.rows("list_versions_downwards", StoredChange)
 _changes_of_user = _sql.rows("list_changes_of_user", StoredChange)
 _changes_of_everyone = _sql.rows("list_changes_of_everyone", StoredChange)
+_list_origins = _sql.statement("list_origins")
 
 
 class Place(msgspec.Struct, frozen=True):
@@ -131,3 +132,7 @@ async def list_changes(
     if user is None:
         return await _changes_of_everyone.all(conn, project=project, after=after, most=most)
     return await _changes_of_user.all(conn, project=project, user_id=user, after=after, most=most)
+
+
+async def list_origins(conn: Connection) -> list[str]:
+    return await _list_origins.values(conn)

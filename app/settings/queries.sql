@@ -110,3 +110,7 @@ FROM setting_changes
 WHERE project_id = :project AND change > :after
 ORDER BY change
 LIMIT :most;
+
+-- name: list_origins
+-- Every origin from which some project lets browsers call.
+SELECT browser_origins();

@@ -22,11 +22,12 @@ class SettingsReader:
         self._database = database
         self._known: TTLCache[tuple[ProjectId, UserId | None], GatewaySettings]
         self._known = TTLCache(CACHED_MAX, ttl_seconds)
-        self._changes = 0
+        self.changes = 0  # that this worker took
+        """That this worker took."""
 
     def forget(self, project: ProjectId, user: UserId | None) -> None:
         """They were changed: here that holds at once; the project's are in those of all users."""
-        self._changes += 1
+        self.changes += 1
         changed = [
             known for known in self._known if known[0] == project and user in (None, known[1])
         ]
@@ -36,14 +37,14 @@ class SettingsReader:
     async def read(self, project: ProjectId, user: UserId | None) -> GatewaySettings:
         if known := self._known.get((project, user)):
             return known
-        changes = self._changes
+        changes = self.changes
         async with self._database.tenant(project, everyone=True) as conn:
             documents = await queries.list_overlaid(conn, project, user, OWN_KEY)
         merged: dict[str, Any] = {}
         for document in documents:
             merged.update(document.value)
         settings = msgspec.convert(merged, GatewaySettings)
-        if changes == self._changes:  # else it may be from before a change
+        if changes == self.changes:  # else it may be from before a change
             self._known[project, user] = settings
         return settings
 

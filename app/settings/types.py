@@ -15,8 +15,12 @@ SUMMARIZE_AFTER_MAX = 12_000
 RETENTION_DAYS_MAX = 36_500
 TOKEN_SECONDS_MAX = 86_400
 SESSION_SECONDS_MAX = 31_536_000
+ORIGINS_MAX = 100
 
-OF_PROJECT_ALONE = {"signup", "session_token_seconds", "session_seconds"}
+Origin = Annotated[str, Meta(pattern=r"^(\*|[a-z][a-z0-9+.-]*://[^\sA-Z/?#*@]{1,255})$")]
+"""As browsers send it: a scheme, a host and perhaps a port, in lower case; `*` is every one."""
+
+OF_PROJECT_ALONE = {"signup", "session_token_seconds", "session_seconds", "cors_origins"}
 """Settings that no user has another value of."""
 
 
@@ -56,6 +60,8 @@ class GatewaySettings(msgspec.Struct, frozen=True, kw_only=True):
     """How long a session's access token is good."""
     session_seconds: Annotated[int, Meta(ge=60, le=SESSION_SECONDS_MAX)] = 2_592_000
     """How long a session is, however often it is refreshed."""
+    cors_origins: Annotated[list[Origin], Meta(max_length=ORIGINS_MAX)] = []
+    """The origins of pages from which browsers may call."""
 
 
 class StoredValue(msgspec.Struct, frozen=True):

@@ -42,6 +42,7 @@ WITHOUT_PROJECT = {
     "list_expired": "a reviewed function names memories that have run out, of all projects",
     "list_retentions": "a reviewed function gives how long memories are kept, of all projects",
     "list_users_to_sweep": "a reviewed function names erased users, of all projects",
+    "list_origins": "a reviewed function names the origins of all projects",
     "claim_abandoned": "a reviewed function takes over what dead workers left, of all projects",
 }
 """Queries that are about no project, each with its reason."""

@@ -44,7 +44,7 @@ def client() -> Iterator[TestClient[Litestar]]:
         before_send=[add_request_id],
         middleware=[FrontDoor()],
         exception_handlers=EXCEPTION_HANDLERS,
-        state=State({"authenticate": authenticate}),
+        state=State({"authenticate": authenticate, "trusted_networks": []}),
         openapi_config=None,
     )
     with TestClient(app) as client:
