@@ -140,6 +140,12 @@ class Config(msgspec.Struct, frozen=True, kw_only=True):
     erasure_sweep_seconds: Seconds = 15.0
     memory_uses_flush_seconds: Seconds = 5.0
 
+    # Projects and keys
+    projects_max: Positive = 10_000
+    keys_per_project_max: Positive = 1_000
+    key_overlap_seconds_max: Seconds = 2_592_000.0
+    key_uses_flush_seconds: Seconds = 30.0
+
     # Audit
     audit_retention_days: Positive = 365
     audit_addresses_max: Positive = 1_000

@@ -35,12 +35,16 @@ from app.embeddings.reranker import open_reranker
 from app.engine.open import open_engine
 from app.erasure import routes as erasure_routes
 from app.erasure.at_engine import delete_handler
+from app.erasure.forget_project import lease_seconds, project_handler
 from app.erasure.sweep import open_sweeper
 from app.errors import StartError
 from app.facts import routes as facts_routes
 from app.facts.ask import Asking
 from app.facts.extract import FactMaker
+from app.identity import keys_routes, projects_routes
+from app.identity.administration import Administration
 from app.identity.authenticate import Authenticator
+from app.identity.key_uses import open_key_uses
 from app.identity.users import Users
 from app.jobs import routes as jobs_routes
 from app.jobs.runner import open_job_runner
@@ -109,6 +113,8 @@ ROUTES: list[Any] = [
     *usage_routes.ROUTES,
     *settings_routes.ROUTES,
     *jobs_routes.ROUTES,
+    *projects_routes.ROUTES,
+    *keys_routes.ROUTES,
     *audit_routes.ROUTES,
 ]
 PROVIDED = (
@@ -132,6 +138,7 @@ PROVIDED = (
     "request_log",
     "waiting",
     "failures",
+    "administration",
 )
 """What handlers may ask for by name: set in the state by the lifespan."""
 
@@ -194,6 +201,7 @@ async def _lifespan(app: Litestar, config: Config) -> AsyncIterator[None]:
         open_uses(database, config.memory_uses_flush_seconds) as uses,
         open_tending(database, config.memory_tend_seconds),
         open_failures(database, config) as failures,
+        open_key_uses(database, config) as key_uses,
         open_passwords(config) as passwords,
     ):
         await check_role(database)
@@ -226,7 +234,7 @@ async def _lifespan(app: Litestar, config: Config) -> AsyncIterator[None]:
         _serve_jobs(parts, embedder, readings)
         summaries = _summary_parts(parts)
         _serve_summaries(summaries)
-        authenticator = Authenticator(database, config.principal_ttl_seconds, failures)
+        authenticator = Authenticator(database, config.principal_ttl_seconds, failures, key_uses)
         app.state.update(
             config=config,
             database=database,
@@ -261,6 +269,7 @@ async def _lifespan(app: Litestar, config: Config) -> AsyncIterator[None]:
             waiting=health.BacklogReader(database),
             failures=failures,
             origins=ProjectOrigins(database, parts.settings, config.settings_ttl_seconds),
+            administration=Administration(config, database, authenticator),
             trusted_networks=config.trusted_networks,
             authenticate=authenticator,
         )
@@ -293,6 +302,13 @@ def _serve_jobs(parts: Parts, models: Models, readings: Readings) -> None:
     jobs.serve("reembed", reembed, jobs_max=1, lease_seconds=LEASE_SECONDS)
     jobs.serve("title_conversation", titles.handler, jobs_max=1)
     jobs.serve("delete_at_engine", delete_handler(database, parts.engine))
+    jobs.serve(
+        "forget_project",
+        project_handler(parts),
+        jobs_max=1,
+        batches_max=1,
+        lease_seconds=lease_seconds(config),
+    )
     facts = FactMaker(
         config,
         database,

@@ -50,12 +50,8 @@ def _filter(query: Mapping[str, str]) -> EventFilter:
 
 def _turned(only: EventFilter, paging: PageQuery) -> EventFilter:
     """Up to the page's cursor, or from it on."""
-    cursor = paging.cursor_id("audit")
-    if cursor is None:
-        return only
-    if paging.descending:
-        return msgspec.structs.replace(only, below=min(only.below, cursor))
-    return msgspec.structs.replace(only, above=max(only.above, cursor))
+    above, below = paging.id_bounds("audit")
+    return msgspec.structs.replace(only, above=max(only.above, above), below=min(only.below, below))
 
 
 def _event(text: str | None) -> Event | None:

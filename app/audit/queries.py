@@ -9,6 +9,7 @@ import msgspec
 from app.audit.types import Actor, Event, StoredEvent, Subject
 from app.db.sql import Connection, load
 from app.ids import ProjectId
+from app.web.pages import FIRST_ID, LAST_ID
 
 _sql = load(__file__)
 _insert_event = _sql.statement("insert_event")
@@ -17,15 +18,12 @@ _list_newest_first = _sql.rows("list_events_newest_first", StoredEvent)
 _list_oldest_first = _sql.rows("list_events_oldest_first", StoredEvent)
 _drop_old_events = _sql.statement("drop_old_events")
 
-FIRST = UUID(int=0)
-LAST = UUID(int=2**128 - 1)
-
 
 class EventFilter(msgspec.Struct, frozen=True, kw_only=True):
     """None is any. The ids bound the time, each left out itself."""
 
-    above: UUID = FIRST
-    below: UUID = LAST
+    above: UUID = FIRST_ID
+    below: UUID = LAST_ID
     event: Event | None = None
     actor_id: UUID | None = None
     subject_id: UUID | None = None

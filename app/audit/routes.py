@@ -8,7 +8,7 @@ from litestar.di import NamedDependency
 from app.audit.browse import list_events
 from app.config import Config
 from app.db.database import Database
-from app.identity.projects import administered
+from app.identity.administration import administered
 from app.identity.users import Users
 from app.web.pages import Page, page_query
 from app.web.principal import Access, Scope, guarded

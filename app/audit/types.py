@@ -47,10 +47,6 @@ class Event(StrEnum):
     TOKEN_REUSED = "session.token_reused"  # noqa: S105
 
 
-FAILURES = {Event.KEY_REFUSED, Event.SIGN_IN_FAILED}
-"""What anyone can cause as often as they like: gathered by the minute (failures.py)."""
-
-
 class Subject(msgspec.Struct, frozen=True):
     """What an event is about."""
 

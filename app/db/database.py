@@ -99,6 +99,12 @@ class Database:
             raise Unavailable from error
 
 
+async def turn_to(conn: Connection, project: ProjectId) -> None:
+    """The transaction sees this project from here on, and the one before no more: for what is done
+    to two at once, one of which administers the other."""
+    await conn.execute(f"SET LOCAL app.project = '{project}'")
+
+
 def _connection(proxy: "PoolConnectionProxy[asyncpg.Record]") -> Connection:
     """The proxy forwards every call to its connection; its type does not say so."""
     return proxy  # type: ignore[return-value]

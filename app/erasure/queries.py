@@ -101,6 +101,11 @@ _list_spans_of = _sql.rows("list_spans_of", Span)
 _delete_turns = _sql.statement("delete_turns")
 _delete_branches = _sql.statement("delete_branches")
 _lend_logs = _sql.statement("lend_logs")
+_get_deleted_at = _sql.statement("get_deleted_at")
+_list_kept_at_engine = _sql.statement("list_kept_at_engine")
+_delete_some = _sql.statement("delete_some")
+_delete_some_jobs = _sql.statement("delete_some_jobs")
+_delete_project = _sql.statement("delete_project")
 _delete_engine_responses = _sql.rows("delete_engine_responses", KeptThere)
 
 
@@ -241,6 +246,27 @@ async def delete_engine_responses(
     return await _delete_engine_responses.all(
         conn, project=project, response_ids=response_ids, first_item_id=first_item_id
     )
+
+
+async def get_deleted_at(conn: Connection, project: ProjectId) -> datetime | None:
+    found: datetime | None = await _get_deleted_at.value(conn, project=project)
+    return found
+
+
+async def list_kept_at_engine(conn: Connection, project: ProjectId, most: int) -> list[ResponseId]:
+    return await _list_kept_at_engine.values(conn, project=project, most=most)
+
+
+async def delete_some(conn: Connection, project: ProjectId, table: str, most: int) -> int:
+    return int(await _delete_some.value(conn, project=project, table=table, most=most))
+
+
+async def delete_some_jobs(conn: Connection, project: ProjectId, most: int) -> int:
+    return await _delete_some_jobs.run(conn, project=project, most=most)
+
+
+async def delete_project(conn: Connection, project: ProjectId) -> None:
+    await _delete_project.run(conn, project=project)
 
 
 OF_USER = {

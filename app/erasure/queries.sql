@@ -351,3 +351,26 @@ DELETE FROM engine_responses
 WHERE project_id = :project
   AND (response_id = ANY(:response_ids) OR first_item_id = :first_item_id)
 RETURNING response_id, user_id, engine, engine_response_id;
+
+-- name: get_deleted_at
+-- When a project was deleted; null while it stands, and when nothing is left of it.
+SELECT deleted_at FROM projects WHERE project_id = :project;
+
+-- name: list_kept_at_engine
+-- Some responses of a project that engines keep.
+SELECT response_id FROM engine_responses WHERE project_id = :project LIMIT :most;
+
+-- name: delete_some
+-- Some rows of a table, of a project that was deleted; gives how many.
+SELECT delete_some(:table::text::regclass, :project, :most);
+
+-- name: delete_some_jobs!
+-- The same of what waits, but for what is to be deleted at an engine.
+DELETE FROM outbox WHERE project_id = :project AND outbox_id IN (
+    SELECT outbox_id FROM outbox
+    WHERE project_id = :project AND topic <> 'delete_at_engine'
+    LIMIT :most);
+
+-- name: delete_project!
+-- Nothing of it is left.
+DELETE FROM projects WHERE project_id = :project AND deleted_at IS NOT NULL;

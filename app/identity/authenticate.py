@@ -1,7 +1,7 @@
 """From a token to its principal, remembered for a few seconds."""
 
 import time
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from datetime import UTC, datetime
 
 import msgspec
@@ -13,9 +13,10 @@ from app.db.database import Database
 from app.db.sql import Connection
 from app.errors import Unauthenticated
 from app.identity import queries
+from app.identity.key_uses import KeyUses
 from app.identity.secrets import ParsedToken, parse_token
 from app.identity.types import StoredKey
-from app.ids import SessionId
+from app.ids import KeyId, ProjectId, SessionId
 from app.web.principal import SESSION_SCOPES, Kind, Principal
 
 CACHED_MAX = 10_000
@@ -30,11 +31,17 @@ class Authenticator:
     """A revoked key, and a lost database, take effect within `ttl_seconds`; what expires, then."""
 
     def __init__(
-        self, database: Database, ttl_seconds: float, failures: Failures | None = None
+        self,
+        database: Database,
+        ttl_seconds: float,
+        failures: Failures | None = None,
+        uses: KeyUses | None = None,
     ) -> None:
         self._database = database
         self._ttl_seconds = ttl_seconds
         self._failures = failures
+        self._uses = uses
+        self._forgettings = 0
         self._known: TLRUCache[bytes, Known]
         self._known = TLRUCache(CACHED_MAX, self._good_until, time.monotonic)
 
@@ -43,21 +50,37 @@ class Authenticator:
         parsed = parse_token(token)
         if parsed is None:
             raise _unknown()
-        if known := self._known.get(parsed.hash):
-            return known.principal
-        known = await self._look_up(parsed, address)
-        self._known[parsed.hash] = known
-        return known.principal
-
-    def forget(self, token_hash: bytes) -> None:
-        """It is revoked: on this worker that holds at once."""
-        self._known.pop(token_hash, None)
+        known = self._known.get(parsed.hash) or await self._learn(parsed, address)
+        principal = known.principal
+        if self._uses and principal.key:
+            self._uses.note(principal.project, principal.key)
+        return principal
 
     def forget_sessions(self, ended: Collection[SessionId]) -> None:
         """They ended: on this worker that holds at once."""
-        known = [hash_ for hash_, one in self._known.items() if one.principal.session in ended]
-        for token_hash in known:
-            self.forget(token_hash)
+        self._forget_where(lambda principal: principal.session in ended)
+
+    def forget_key(self, key: KeyId) -> None:
+        """It was revoked, rotated or changed, likewise."""
+        self._forget_where(lambda principal: principal.key == key)
+
+    def forget_project(self, project: ProjectId) -> None:
+        """All its keys and sessions, likewise."""
+        self._forget_where(lambda principal: principal.project == project)
+
+    def _forget_where(self, is_meant: Callable[[Principal], bool]) -> None:
+        self._forgettings += 1
+        meant = [hash_ for hash_, known in self._known.items() if is_meant(known.principal)]
+        for token_hash in meant:
+            self._known.pop(token_hash, None)
+
+    async def _learn(self, token: ParsedToken, address: str | None) -> Known:
+        """Where something was forgotten meanwhile, this may be what it was."""
+        before = self._forgettings
+        known = await self._look_up(token, address)
+        if before == self._forgettings:
+            self._known[token.hash] = known
+        return known
 
     async def _look_up(self, token: ParsedToken, address: str | None) -> Known:
         async with self._database.tenant(token.project, everyone=True) as conn:

@@ -37,6 +37,13 @@ def make_token(project: ProjectId, mark: str = Kind.KEY, secret: bytes | None = 
     return f"{mark}{project.hex}{letters.rstrip(b'=').decode()}"
 
 
+def parsed_token(text: str) -> ParsedToken:
+    """Of a text that we made."""
+    parsed = parse_token(text)
+    assert parsed is not None
+    return parsed
+
+
 def parse_token(text: str, marks: frozenset[str] = frozenset(Kind)) -> ParsedToken | None:
     """None where the text cannot be a token of one of these marks."""
     mark = next((mark for mark in marks if text.startswith(mark)), None)

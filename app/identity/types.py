@@ -1,6 +1,7 @@
 """What is stored of who may speak."""
 
 from datetime import datetime
+from typing import Literal
 
 import msgspec
 
@@ -21,6 +22,64 @@ class StoredProject(msgspec.Struct, frozen=True):
     name: str
     created_at: datetime
     root: bool
+
+
+class Project(msgspec.Struct, frozen=True, kw_only=True):
+    """As the API shows it. The root project administers the others."""
+
+    id: str
+    object: Literal["project"] = "project"
+    name: str
+    root: bool
+    created_at: datetime
+
+
+class DeletedProject(msgspec.Struct, frozen=True, kw_only=True):
+    id: str
+    object: Literal["project.deleted"] = "project.deleted"
+    deleted: bool = True
+
+
+class FoundKey(msgspec.Struct, frozen=True):
+    """A key without its secret."""
+
+    key_id: KeyId
+    name: str
+    kind: Literal["secret", "publishable"]
+    prefix: str
+    scopes: list[str]
+    created_at: datetime
+    expires_at: datetime | None
+    last_used_at: datetime | None
+    rotated_at: datetime | None
+    revoked_at: datetime | None
+
+
+class ApiKey(msgspec.Struct, frozen=True, kw_only=True):
+    """As the API shows it; `prefix` is what can be seen of its secret."""
+
+    id: str
+    object: Literal["api_key"] = "api_key"
+    project: str
+    name: str
+    kind: Literal["secret", "publishable"]
+    prefix: str
+    scopes: list[str]
+    created_at: datetime
+    expires_at: datetime | None
+    last_used_at: datetime | None
+    rotated_at: datetime | None
+    revoked_at: datetime | None
+
+
+class IssuedKey(ApiKey, frozen=True, kw_only=True):
+    """With its secret, which is told this once."""
+
+    key: str
+
+
+class RotatedKey(IssuedKey, frozen=True, kw_only=True):
+    old_key_expires_at: datetime
 
 
 class StoredSession(msgspec.Struct, frozen=True):

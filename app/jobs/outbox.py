@@ -1,7 +1,7 @@
 """What others do with the outbox: enqueue work, finish it, and look at what waits or failed."""
 
 from collections.abc import Sequence
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
@@ -28,6 +28,19 @@ async def enqueue(
 ) -> None:
     """Work that exists when the caller's transaction commits; then `wake` its topic."""
     await enqueue_all(conn, project, topic, [Work(user_id, subject_id, payload)])
+
+
+async def enqueue_later(
+    conn: Connection,
+    project: ProjectId,
+    topic: Topic,
+    user_id: UserId,
+    subject_id: UUID | None,
+    payload: Any,
+    at: datetime,
+) -> None:
+    """As `enqueue`, to be done then: until it is due it counts as waiting, without an age."""
+    await queries.insert_job_at(conn, project, topic, Work(user_id, subject_id, payload), at)
 
 
 async def enqueue_all(

@@ -1,7 +1,7 @@
 """Typed access to queries.sql."""
 
 from collections.abc import Sequence
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
@@ -14,6 +14,7 @@ _insert_jobs = _sql.statement("insert_jobs")
 _gather_into_job = _sql.statement("gather_into_job")
 _insert_gathering_job = _sql.statement("insert_gathering_job")
 _insert_job_once = _sql.statement("insert_job_once")
+_insert_job_at = _sql.statement("insert_job_at")
 _claim_jobs = _sql.rows("claim_jobs", Job)
 _delete_job = _sql.statement("delete_job")
 _delete_jobs_about = _sql.statement("delete_jobs_about")
@@ -81,6 +82,21 @@ async def insert_job_once(conn: Connection, project: ProjectId, topic: Topic, wo
         user_id=work.user_id,
         subject_id=work.subject_id,
         payload=work.payload,
+    )
+
+
+async def insert_job_at(
+    conn: Connection, project: ProjectId, topic: Topic, work: Work, at: datetime
+) -> None:
+    await _insert_job_at.run(
+        conn,
+        project=project,
+        topic=topic,
+        outbox_id=new_id(),
+        user_id=work.user_id,
+        subject_id=work.subject_id,
+        payload=work.payload,
+        at=at,
     )
 
 

@@ -31,6 +31,12 @@ INSERT INTO outbox (project_id, outbox_id, topic, user_id, subject_id, payload, 
 VALUES (:project, :outbox_id, 'extract_facts', :user_id, :subject_id, :payload,
         now() + :wait::interval);
 
+-- name: insert_job_at!
+-- Work that is to be done at a time.
+INSERT INTO outbox (
+    project_id, outbox_id, topic, user_id, subject_id, payload, created_at, run_at)
+VALUES (:project, :outbox_id, :topic, :user_id, :subject_id, :payload, :at, :at);
+
 -- name: insert_job_once!
 -- Work to be done, unless the same waits already and nobody has begun with it.
 INSERT INTO outbox (project_id, outbox_id, topic, user_id, subject_id, payload)
@@ -87,7 +93,8 @@ WHERE project_id = :project AND failed_at IS NOT NULL;
 
 -- name: count_backlog
 -- How much waits, by topic.
-SELECT topic, waiting, failed, oldest_seconds FROM outbox_backlog();
+SELECT topic, waiting, failed, greatest(oldest_seconds, 0) AS oldest_seconds
+FROM outbox_backlog();
 
 -- name: count_project_backlog
 -- How much of a project waits, by topic.
@@ -95,7 +102,8 @@ SELECT topic,
        count(*) FILTER (WHERE failed_at IS NULL) AS waiting,
        count(*) FILTER (WHERE failed_at IS NOT NULL) AS failed,
        coalesce(extract(epoch FROM clock_timestamp()
-           - min(created_at) FILTER (WHERE failed_at IS NULL)), 0)::float8 AS oldest_seconds
+           - least(min(created_at) FILTER (WHERE failed_at IS NULL), clock_timestamp())), 0)::float8
+           AS oldest_seconds
 FROM outbox
 WHERE project_id = :project
 GROUP BY topic
@@ -107,7 +115,8 @@ SELECT topic,
        count(*) FILTER (WHERE failed_at IS NULL) AS waiting,
        count(*) FILTER (WHERE failed_at IS NOT NULL) AS failed,
        coalesce(extract(epoch FROM clock_timestamp()
-           - min(created_at) FILTER (WHERE failed_at IS NULL)), 0)::float8 AS oldest_seconds
+           - least(min(created_at) FILTER (WHERE failed_at IS NULL), clock_timestamp())), 0)::float8
+           AS oldest_seconds
 FROM outbox
 WHERE project_id = :project AND user_id = ANY(:users)
 GROUP BY topic

@@ -17,6 +17,7 @@ Topic = Literal[
     "delete_at_engine",
     "extract_facts",
     "summarize",
+    "forget_project",
 ]
 
 

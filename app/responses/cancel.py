@@ -53,6 +53,14 @@ async def end_all_for(parts: Parts, caller: Caller) -> None:
         await end(parts, caller, id_text("resp", response_id))
 
 
+async def end_all_in(parts: Parts, caller: Caller) -> None:
+    """All that run in the project of the caller, likewise."""
+    async with parts.database.tenant(caller.project) as conn:
+        running = await queries.list_running(conn, caller.project)
+    for response_id in running:
+        await end(parts, caller, id_text("resp", response_id))
+
+
 async def _end(parts: Parts, caller: Caller, text: str) -> bool:
     """Whether it has ended, or never was."""
     if run := find_here(parts, caller, text):

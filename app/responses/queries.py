@@ -59,6 +59,7 @@ _get_running = _sql.rows("get_running", RunningResponse)
 _list_segments = _sql.rows("list_segments", Segment)
 _request_cancel = _sql.statement("request_cancel")
 _list_running_of = _sql.statement("list_running_of")
+_list_running = _sql.statement("list_running")
 _list_running_in = _sql.statement("list_running_in")
 _delete_running = _sql.statement("delete_running")
 _abandon_running = _sql.statement("abandon_running")
@@ -187,6 +188,10 @@ async def list_running_of(
     conn: Connection, project: ProjectId, user_id: UserId
 ) -> list[ResponseId]:
     return await _list_running_of.values(conn, project=project, user_id=user_id)
+
+
+async def list_running(conn: Connection, project: ProjectId) -> list[ResponseId]:
+    return await _list_running.values(conn, project=project)
 
 
 async def delete_running(

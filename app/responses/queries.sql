@@ -192,6 +192,10 @@ SELECT response_id
 FROM running_responses
 WHERE project_id = :project AND user_id = :user_id;
 
+-- name: list_running
+-- Responses that are still being made in a project.
+SELECT response_id FROM running_responses WHERE project_id = :project;
+
 -- name: list_segments
 -- The events of a running response from a segment on.
 SELECT number, events

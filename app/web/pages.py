@@ -11,6 +11,7 @@ from app.ids import id_start, parse_id
 
 Order = Literal["asc", "desc"]
 LIMIT_DIGITS_MAX = 9
+FIRST_ID, LAST_ID = UUID(int=0), UUID(int=2**128 - 1)
 
 
 class Page(msgspec.Struct, kw_only=True):
@@ -43,6 +44,13 @@ class PageQuery(msgspec.Struct, frozen=True):
             like = f"{id_start(prefix)}…"
             raise InvalidRequest(f"'{param}' must be an id, as in '{like}'.", param=param)
         return found
+
+    def id_bounds(self, prefix: str) -> tuple[UUID, UUID]:
+        """Between which ids the page lies, both left out. Raises InvalidRequest."""
+        cursor = self.cursor_id(prefix)
+        if cursor is None:
+            return FIRST_ID, LAST_ID
+        return (FIRST_ID, cursor) if self.descending else (cursor, LAST_ID)
 
     @property
     def descending(self) -> bool:

@@ -27,6 +27,9 @@ WITHOUT_PROJECT = {
     "claim_jobs": "a reviewed function takes what is due, of all projects",
     "count_backlog": "a reviewed function gives numbers only",
     "drop_expired": "a reviewed function drops what has run out",
+    "drop_ended_keys": "a reviewed function drops what ended long ago",
+    "list_projects": "a reviewed function tells the root project of the others",
+    "count_projects": "a reviewed function tells the root project of the others",
     "drop_old_events": "a reviewed function drops what is kept no longer",
     "insert_requests": "each row names its project",
     "read_terms": "texts are stemmed, and no row is read",
@@ -49,16 +52,21 @@ WITHOUT_PROJECT = {
 
 WHOLE_PROJECT_READ = {
     **dict.fromkeys(
-        ("list_running_in", "list_running_of", "delete_running_of"),
+        ("list_running", "list_running_in", "list_running_of", "delete_running_of"),
         "only what runs at this moment is there",
     ),
     **dict.fromkeys(
         ("list_scopes", "list_owners"), "one row a user that has memories, for all users' recall"
     ),
+    **dict.fromkeys(
+        ("list_kept_at_engine", "delete_some_jobs"),
+        "all that a deleted project has goes, some by some",
+    ),
     "count_users_backlog": "only what waits is there",
     **dict.fromkeys(
         ("delete_jobs_of", "unname_jobs"), "only what waits is there, and users go seldom"
     ),
+    **dict.fromkeys(("count_live_keys", "is_last_root_admin"), "keys are few, and changed seldom"),
     "list_failed_jobs": "a partial index holds failed jobs only",
     "sum_everyones_counts": "a row a user, outcome and day, asked by an admin now and then",
     "count_project_backlog": "how much waits is asked by an admin, now and then",
