@@ -22,6 +22,7 @@ from app.responses.resource import full_usage
 from app.responses.size import estimated, measured
 from app.responses.survey import engine_request, named_context
 from app.responses.types import CompactedContext, CountedTokens, CreateRequest
+from app.settings.models import check_model
 from app.usage.types import RequestRecord
 from app.web.principal import Caller
 
@@ -67,6 +68,8 @@ async def compact_context(
 
 
 async def _seen(parts: Parts, caller: Caller, request: CreateRequest) -> Asked:
+    if request.fields.model != UNNAMED:
+        await check_model(parts.settings, caller.principal, request.fields.model)
     images = await parts.images.take(caller, request.items)
     request.items = await with_references(
         parts.database, caller, images.items, parts.config.body_bytes_max

@@ -11,7 +11,6 @@ from litestar.params import FromPath
 from litestar.response import Stream
 
 from app.engine.types import EngineModel
-from app.errors import NotFound
 from app.responses import retrieve
 from app.responses.arrival import call_of
 from app.responses.cancel import cancel
@@ -21,6 +20,7 @@ from app.responses.parts import Parts
 from app.responses.request import read_request, starting_after
 from app.responses.running import Answer
 from app.responses.types import Call, ResponseFields
+from app.settings.models import check_model, may_ask, no_such_model
 from app.web.body import takes
 from app.web.frames import DONE, HEADERS
 from app.web.pages import Page, page_query
@@ -126,18 +126,29 @@ async def list_input_items(
 
 
 @get("/v1/models", opt=ENGINE)
-async def list_models(parts: NamedDependency[Parts]) -> dict[str, Any]:
-    return {"object": "list", "data": [_model(model) for model in await parts.engine.models()]}
+async def list_models(
+    request: Request[Any, Any, Any], parts: NamedDependency[Parts]
+) -> dict[str, Any]:
+    """A session sees those that it may ask for."""
+    models = [
+        _model(model)
+        for model in await parts.engine.models()
+        if await may_ask(parts.settings, request.auth, model.id)
+    ]
+    return {"object": "list", "data": models}
 
 
 @get("/v1/models/{model:path}", opt=ENGINE)
-async def get_model(model: FromPath[str], parts: NamedDependency[Parts]) -> dict[str, Any]:
+async def get_model(
+    request: Request[Any, Any, Any], model: FromPath[str], parts: NamedDependency[Parts]
+) -> dict[str, Any]:
     """A model's name may have slashes."""
     name = model.removeprefix("/")
+    await check_model(parts.settings, request.auth, name)
     for found in await parts.engine.models():
         if found.id == name:
             return _model(found)
-    raise NotFound(f"The model '{name}' does not exist.", param="model", code="model_not_found")
+    raise no_such_model(name)
 
 
 def _model(model: EngineModel) -> dict[str, Any]:

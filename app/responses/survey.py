@@ -24,6 +24,7 @@ from app.responses.opened import Opened, opened
 from app.responses.parts import Parts
 from app.responses.recalled import MemoryPlan, Recollection, memory_plan, recollect
 from app.responses.types import Call, CreateRequest
+from app.settings.models import check_model
 from app.settings.types import GatewaySettings
 from app.usage.types import CacheStatus
 from app.web.principal import Caller, Scope
@@ -72,6 +73,7 @@ def conversation_header(context: Context) -> dict[str, str]:
 async def survey(parts: Parts, call: Call) -> Road:
     """Everything but the cache: settings, context, recall, the engine's request."""
     request = call.request
+    await check_model(parts.settings, call.caller.principal, request.fields.model)
     images = await parts.images.take(call.caller, request.items)
     request.items = await with_references(
         parts.database, call.caller, images.items, parts.config.body_bytes_max

@@ -16,6 +16,7 @@ RETENTION_DAYS_MAX = 36_500
 TOKEN_SECONDS_MAX = 86_400
 SESSION_SECONDS_MAX = 31_536_000
 ORIGINS_MAX = 100
+MODELS_MAX = 1_000
 
 Origin = Annotated[str, Meta(pattern=r"^(\*|[a-z][a-z0-9+.-]*://[^\sA-Z/?#*@]{1,255})$")]
 """As browsers send it: a scheme, a host and perhaps a port, in lower case; `*` is every one."""
@@ -62,6 +63,8 @@ class GatewaySettings(msgspec.Struct, frozen=True, kw_only=True):
     """How long a session is, however often it is refreshed."""
     cors_origins: Annotated[list[Origin], Meta(max_length=ORIGINS_MAX)] = []
     """The origins of pages from which browsers may call."""
+    models: Annotated[list[str], Meta(max_length=MODELS_MAX)] | None = None
+    """What users may ask for with their sessions; None is every model that there is."""
 
 
 class StoredValue(msgspec.Struct, frozen=True):

@@ -13,6 +13,7 @@ from app.ids import ConversationId
 from app.memory.bodies import conversation_id
 from app.memory.read import read_memories
 from app.memory.show import shown
+from app.settings.models import check_model
 from app.summaries import queries
 from app.summaries.about import About, conversation_key, episode_key
 from app.summaries.bodies import SummarizeBody, SummarizeEpisodeBody
@@ -95,6 +96,8 @@ async def _way_of(
         )
     if way.method == "engine":
         caller.principal.must_have(Scope.ENGINE)
+        if asked.model is not None:
+            await check_model(parts.settings, caller.principal, asked.model)
     return msgspec.structs.replace(way, key_id=caller.principal.key)
 
 

@@ -8,6 +8,8 @@ from litestar.di import NamedDependency
 from app.config import Config
 from app.embeddings.types import Embedder
 from app.identity.users import Users
+from app.settings.models import check_model
+from app.settings.read import SettingsReader
 from app.usage.record import record_of
 from app.vectors.embed_texts import embed_texts
 from app.vectors.types import EmbeddingFields
@@ -26,9 +28,11 @@ async def create_embeddings(
     config: NamedDependency[Config],
     embedder: NamedDependency[Embedder],
     users: NamedDependency[Users],
+    settings: NamedDependency[SettingsReader],
 ) -> dict[str, Any]:
     asked = decode(await request.body(), EmbeddingFields)
     await users.caller_of(request, asked.user)
+    await check_model(settings, request.auth, asked.model)
     record = record_of(request.scope)
     assert record is not None
     record.model, record.engine = embedder.model, "embedder"
