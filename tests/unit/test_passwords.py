@@ -1,0 +1,54 @@
+"""Hashing passwords: in one form, under the parameters of now, and not too many at once."""
+
+import asyncio
+from collections.abc import AsyncIterator
+
+import msgspec
+import pytest
+
+from app.accounts.passwords import Passwords, open_passwords
+from app.config import Config
+from app.errors import TooManyRequests
+
+CHEAP = Config(password_memory_bytes=2**16, password_rounds=1, password_hashes_max=3)
+
+
+@pytest.fixture
+async def passwords() -> AsyncIterator[Passwords]:
+    async with open_passwords(CHEAP) as opened:
+        yield opened
+
+
+async def test_it_is_argon2id_with_a_salt_of_its_own(passwords: Passwords) -> None:
+    first, second = [await passwords.hash("correct horse") for _ in range(2)]
+    assert first != second
+    assert first.startswith("$argon2id$v=19$m=64,t=1,p=1$")
+    assert await passwords.match("correct horse", first)
+    assert not await passwords.match("correct horsE", first)
+    assert not await passwords.match("", None)
+
+
+async def test_what_nobody_has_is_compared_under_the_same_parameters(passwords: Passwords) -> None:
+    assert passwords._nobodys.rpartition("p=")[0] == (await passwords.hash("x")).rpartition("p=")[0]
+    assert not passwords.is_outdated(passwords._nobodys)
+
+
+async def test_other_parameters_are_seen(passwords: Passwords) -> None:
+    stored = await passwords.hash("correct horse")
+    assert not passwords.is_outdated(stored)
+    for changed in (
+        msgspec.structs.replace(CHEAP, password_rounds=2),
+        msgspec.structs.replace(CHEAP, password_memory_bytes=2**17),
+    ):
+        async with open_passwords(changed) as other:
+            assert other.is_outdated(stored)
+
+
+async def test_too_many_at_once_are_told_to_come_back(passwords: Passwords) -> None:
+    done = await asyncio.gather(
+        *(passwords.hash("correct horse") for _ in range(5)), return_exceptions=True
+    )
+    refused = [one for one in done if isinstance(one, TooManyRequests)]
+    assert len(refused) == 2
+    assert refused[0].headers == {"Retry-After": "1"}
+    assert await passwords.hash("correct horse")
