@@ -33,6 +33,8 @@ from app.docs.openapi import openapi_config
 from app.embeddings.models import Models, open_models
 from app.embeddings.reranker import open_reranker
 from app.engine.open import open_engine
+from app.engine_keys import routes as engine_keys_routes
+from app.engine_keys.keys import EngineKeys
 from app.erasure import routes as erasure_routes
 from app.erasure.at_engine import delete_handler
 from app.erasure.forget_project import lease_seconds, project_handler
@@ -112,6 +114,7 @@ ROUTES: list[Any] = [
     *users_routes.ROUTES,
     *usage_routes.ROUTES,
     *settings_routes.ROUTES,
+    *engine_keys_routes.ROUTES,
     *jobs_routes.ROUTES,
     *projects_routes.ROUTES,
     *keys_routes.ROUTES,
@@ -129,6 +132,7 @@ PROVIDED = (
     "uses",
     "settings",
     "changing",
+    "engine_keys",
     "readings",
     "parts",
     "signing",
@@ -205,6 +209,7 @@ async def _lifespan(app: Litestar, config: Config) -> AsyncIterator[None]:
         open_passwords(config) as passwords,
     ):
         await check_role(database)
+        engine_keys = EngineKeys(database, vault, config.principal_ttl_seconds)
         runs = Runs(config.running_responses_max)
         users = Users(database, config.principal_ttl_seconds)
         settings = SettingsReader(database, config.settings_ttl_seconds)
@@ -213,6 +218,7 @@ async def _lifespan(app: Litestar, config: Config) -> AsyncIterator[None]:
             keys=_keys(vault),
             database=database,
             engine=engine,
+            engine_keys=engine_keys,
             embedder=embedder,
             reranker=reranker,
             images=Images(database, config, settings, fetcher),
@@ -246,6 +252,7 @@ async def _lifespan(app: Litestar, config: Config) -> AsyncIterator[None]:
             marks=parts.marks,
             uses=uses,
             settings=parts.settings,
+            engine_keys=engine_keys,
             changing=Changing(config, database, parts.settings, check_defaults),
             readings=readings,
             parts=parts,
@@ -286,7 +293,7 @@ def _keys(vault: Vault) -> Keys:
 
 def _serve_jobs(parts: Parts, models: Models, readings: Readings) -> None:
     config, database, jobs = parts.config, parts.database, parts.jobs
-    errands = Errands(parts.engine, parts.request_log)
+    errands = Errands(parts.engine, parts.request_log, parts.engine_keys)
     titles = TitleMaker(config, database, parts.settings, errands)
     remember = turn_handler(
         database,
@@ -301,7 +308,7 @@ def _serve_jobs(parts: Parts, models: Models, readings: Readings) -> None:
     reembed = reembed_handler(database, models)
     jobs.serve("reembed", reembed, jobs_max=1, lease_seconds=LEASE_SECONDS)
     jobs.serve("title_conversation", titles.handler, jobs_max=1)
-    jobs.serve("delete_at_engine", delete_handler(database, parts.engine))
+    jobs.serve("delete_at_engine", delete_handler(database, parts.engine, parts.engine_keys))
     jobs.serve(
         "forget_project",
         project_handler(parts),
@@ -336,6 +343,7 @@ def _summary_parts(parts: Parts) -> SummaryParts:
         settings=parts.settings,
         jobs=parts.jobs,
         engine=parts.engine,
+        engine_keys=parts.engine_keys,
         embedder=parts.embedder,
         windows=parts.windows,
         request_log=parts.request_log,

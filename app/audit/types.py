@@ -44,6 +44,8 @@ class Event(StrEnum):
     SESSION_CREATED = "session.created"
     SESSION_ENDED = "session.ended"
     SESSIONS_ENDED = "user.sessions_ended"
+    ENGINE_KEY_SET = "engine_key.set"
+    ENGINE_KEY_REMOVED = "engine_key.removed"
     TOKEN_REUSED = "session.token_reused"  # noqa: S105
 
 

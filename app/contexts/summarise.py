@@ -11,7 +11,7 @@ from app.contexts.compacted import without_tag
 from app.contexts.weights import weigh_texts
 from app.conversations.contents import item_type, user_message
 from app.engine.failures import too_long_by_event
-from app.engine.types import Engine, EngineRequest, Item
+from app.engine.types import Engine, EngineRequest, Item, Secret
 from app.errors import EngineBroken, EngineError, EngineRefused, EngineTimeout
 
 INSTRUCTIONS = (
@@ -39,6 +39,7 @@ class Summarising(msgspec.Struct, frozen=True, kw_only=True):
     engine: Engine
     model: str
     user: str | None
+    secret: Secret | None
     piece_tokens: int
     summary_tokens: int
     timeout_seconds: float
@@ -115,6 +116,7 @@ async def _ask(how: Summarising, before: str, piece: str) -> tuple[str, dict[str
         instructions=how.instructions,
         parameters={"max_output_tokens": how.summary_tokens},
         user=how.user,
+        secret=how.secret,
     )
     response = await _answer(how.engine, request)
     summary = _said(response).strip()

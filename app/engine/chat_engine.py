@@ -11,7 +11,7 @@ from app.engine.decode import decode_models, up_to_error
 from app.engine.http import EngineHttp, EventStream
 from app.engine.images import seeing
 from app.engine.sse import data_of_events
-from app.engine.types import Batch, EngineModel, EngineRequest
+from app.engine.types import Batch, EngineModel, EngineRequest, Secret
 from app.errors import EngineRefused
 
 COUNTED = frozenset({"model", "messages", "tools", "tool_choice"})
@@ -31,7 +31,7 @@ class ChatEngine:
     async def stream(self, request: EngineRequest) -> AsyncGenerator[Batch]:
         answer = await self._ask(request)
         try:
-            events = ChatEvents(request, self._http.secret)
+            events = ChatEvents(request, self._http.text_of(request.secret))
             yield list(events.begin())
             async for whole in answer:
                 chunks = map(decode_chunk, data_of_events(whole))
@@ -48,12 +48,12 @@ class ChatEngine:
 
     async def _ask(self, request: EngineRequest) -> EventStream:
         async with seeing(request) as seen:
-            return await self._http.stream("/chat/completions", chat_body(seen))
+            return await self._http.stream("/chat/completions", chat_body(seen), request.secret)
 
-    async def models(self) -> list[EngineModel]:
-        return decode_models(await self._http.get("/models"))
+    async def models(self, secret: Secret | None = None) -> list[EngineModel]:
+        return decode_models(await self._http.get("/models", secret))
 
-    async def delete(self, engine_response_id: str) -> None:
+    async def delete(self, engine_response_id: str, secret: Secret | None = None) -> None:
         """It keeps nothing."""
 
     async def count(self, request: EngineRequest) -> int | None:
@@ -62,6 +62,6 @@ class ChatEngine:
             async with seeing(request) as seen:
                 body = chat_body(seen)
                 counted = {name: value for name, value in body.items() if name in COUNTED}
-                return await self._counter.count(counted)
+                return await self._counter.count(counted, request.secret)
         except EngineRefused:
             return None

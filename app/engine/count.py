@@ -7,6 +7,7 @@ import msgspec
 
 from app.engine.decode import NOT_JSON
 from app.engine.http import EngineHttp
+from app.engine.types import Secret
 from app.errors import EngineBroken, EngineError, EngineRefused
 
 ABSENT_SECONDS = 300.0
@@ -25,12 +26,12 @@ class Counter:
         self._path = path
         self._absent_until = 0.0
 
-    async def count(self, body: dict[str, Any]) -> int | None:
+    async def count(self, body: dict[str, Any], secret: Secret | None) -> int | None:
         """Never raises: there is an estimate for where it can't be told."""
         if time.monotonic() < self._absent_until:
             return None
         try:
-            answer = await self._http.ask(self._path, body)
+            answer = await self._http.ask(self._path, body, secret)
             return msgspec.json.decode(answer, type=_Counted).input_tokens
         except (EngineBroken, *NOT_JSON):
             self._absent_until = time.monotonic() + ABSENT_SECONDS

@@ -30,7 +30,8 @@ def error_of_status(
     if status in (401, 403):
         # Engines quote the key that they refuse: nothing of their message is kept.
         return EngineAuthFailed(
-            f"The engine refused the API key that Backstory is configured with (status {status})."
+            "The engine refused the API key that Backstory or its project has set "
+            f"(status {status})."
         )
     message = _message(said, secret) or f"The engine answered with status {status}."
     if status == 429:

@@ -17,6 +17,7 @@ from app.engine.breaker import Breaker
 from app.engine.failures import error_of_status
 from app.engine.retry import Retries
 from app.engine.sse import WholeEvents, ends_stream
+from app.engine.types import Secret
 from app.errors import (
     EngineBroken,
     EngineError,
@@ -54,29 +55,37 @@ class EngineHttp:
     async def close(self) -> None:
         await self._last_reads.close()
 
-    async def get(self, path: str) -> bytes:
+    def text_of(self, secret: Secret | None) -> str | None:
+        """The key that is sent, for errors to leave it out."""
+        return secret.value if secret else self.secret
+
+    async def get(self, path: str, secret: Secret | None = None) -> bytes:
         """The body of a small answer. Raises EngineError."""
-        return await self._retries.run(lambda: self._exchange("GET", path, None))
+        return await self._retries.run(lambda: self._exchange("GET", path, None, secret))
 
-    async def ask(self, path: str, body: dict[str, Any]) -> bytes:
+    async def ask(self, path: str, body: dict[str, Any], secret: Secret | None = None) -> bytes:
         """The body of a small answer to a question that is not asked twice. Raises EngineError."""
-        return await self._exchange("POST", path, msgspec.json.encode(body))
+        return await self._exchange("POST", path, msgspec.json.encode(body), secret)
 
-    async def delete(self, path: str) -> None:
+    async def delete(self, path: str, secret: Secret | None = None) -> None:
         """Raises EngineError."""
-        await self._retries.run(lambda: self._exchange("DELETE", path, None))
+        await self._retries.run(lambda: self._exchange("DELETE", path, None, secret))
 
-    async def stream(self, path: str, body: dict[str, Any]) -> "EventStream":
+    async def stream(
+        self, path: str, body: dict[str, Any], secret: Secret | None = None
+    ) -> "EventStream":
         """Posts the body; the answer's first byte has come, and the stream is the caller's to
         close."""
         data = msgspec.json.encode(body)
-        return await self._retries.run(lambda: self._begin(path, data))
+        return await self._retries.run(lambda: self._begin(path, data, secret))
 
-    async def _exchange(self, method: str, path: str, body: bytes | None) -> bytes:
+    async def _exchange(
+        self, method: str, path: str, body: bytes | None, secret: Secret | None
+    ) -> bytes:
         limit = self._config.engine_first_byte_timeout_seconds
         try:
             async with asyncio.timeout(limit):
-                answer = await self._send(method, path, body)
+                answer = await self._send(method, path, body, secret)
                 try:
                     return await _read(answer, self._config.engine_event_bytes_max)
                 finally:
@@ -86,11 +95,11 @@ class EngineHttp:
         except aiohttp.ClientError:
             raise EngineBroken("The connection to the engine broke off.") from None
 
-    async def _begin(self, path: str, body: bytes) -> "EventStream":
+    async def _begin(self, path: str, body: bytes, secret: Secret | None) -> "EventStream":
         clock = _Clock(self._config)
         try:
             async with asyncio.timeout_at(clock.deadline()):
-                answer = await self._send("POST", path, body)
+                answer = await self._send("POST", path, body, secret)
         except TimeoutError:
             raise clock.error() from None
         events = WholeEvents(self._config.engine_event_bytes_max)
@@ -102,34 +111,42 @@ class EngineHttp:
             raise
         return stream
 
-    async def _send(self, method: str, path: str, body: bytes | None) -> aiohttp.ClientResponse:
+    async def _send(
+        self, method: str, path: str, body: bytes | None, secret: Secret | None
+    ) -> aiohttp.ClientResponse:
         """The answer's head, of a status below 300."""
         try:
-            answer = await self._request(method, path, body)
+            answer = await self._request(method, path, body, secret)
         except aiohttp.ConnectionTimeoutError:
             limit = self._config.engine_connect_timeout_seconds
             raise EngineUnreachable(f"The engine took no connection within {limit:g} s.") from None
         except aiohttp.ClientError as error:
             raise EngineUnreachable(f"The engine cannot be reached: {_reason(error)}.") from error
         if answer.status >= 300:
-            raise await self._refusal(answer)
+            raise await self._refusal(answer, secret)
         return answer
 
-    async def _request(self, method: str, path: str, body: bytes | None) -> aiohttp.ClientResponse:
+    async def _request(
+        self, method: str, path: str, body: bytes | None, secret: Secret | None
+    ) -> aiohttp.ClientResponse:
         # A file is sent in pieces: a large body of bytes would hold up everything else.
         data = BytesIO(body) if body and len(body) > ONE_PIECE_BYTES_MAX else body
         return await self._session.request(
-            method, self._base_url + path, data=data, allow_redirects=False
+            method,
+            self._base_url + path,
+            data=data,
+            headers={"Authorization": f"Bearer {secret.value}"} if secret else None,
+            allow_redirects=False,
         )
 
-    async def _refusal(self, answer: aiohttp.ClientResponse) -> EngineError:
+    async def _refusal(self, answer: aiohttp.ClientResponse, secret: Secret | None) -> EngineError:
         try:
             body = await _read(answer, ERROR_BODY_BYTES_MAX)
         except (aiohttp.ClientError, EngineBroken):
             body = b""
         finally:
             answer.close()
-        return error_of_status(answer.status, answer.headers, body, self.secret)
+        return error_of_status(answer.status, answer.headers, body, self.text_of(secret))
 
 
 class EventStream:

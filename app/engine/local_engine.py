@@ -13,7 +13,7 @@ from app.engine.chat_engine import ChatEngine
 from app.engine.forced_calls import as_call, functions_to_call, held_to_call
 from app.engine.http import EngineHttp
 from app.engine.local_server import MODEL
-from app.engine.types import Batch, EngineModel, EngineRequest, Event, Item
+from app.engine.types import Batch, EngineModel, EngineRequest, Event, Item, Secret
 from app.errors import EngineRefused
 
 MODELS = (MODEL, "@oi/beta")
@@ -47,7 +47,7 @@ class LocalEngine:
         async with aclosing(self._chat.stream(_bounded(request))) as batches:
             return [event async for batch in batches for event in batch][-1]
 
-    async def models(self) -> list[EngineModel]:
+    async def models(self, secret: Secret | None = None) -> list[EngineModel]:
         """The names that it answers to, once it answers."""
         served = await self._chat.models()
         window = served[0].context_tokens if served else None
@@ -58,7 +58,7 @@ class LocalEngine:
     async def count(self, request: EngineRequest) -> int | None:
         return await self._chat.count(request)
 
-    async def delete(self, engine_response_id: str) -> None:
+    async def delete(self, engine_response_id: str, secret: Secret | None = None) -> None:
         """It keeps nothing."""
 
 

@@ -15,7 +15,7 @@ from app.engine.failures import ended_early, error_of_event
 from app.engine.http import EngineHttp, EventStream
 from app.engine.images import seeing
 from app.engine.sse import data_of_events, few_at_a_time
-from app.engine.types import Batch, EngineModel, EngineRequest, Event
+from app.engine.types import Batch, EngineModel, EngineRequest, Event, Secret
 from app.errors import EngineBroken, EngineRefused
 
 log = structlog.get_logger()
@@ -48,7 +48,7 @@ class ResponsesEngine:
         deltas = DeltaReader()
         try:
             async for whole in answer:
-                for batch in self._batches(whole, deltas):
+                for batch in self._batches(whole, deltas, request.secret):
                     if isinstance(batch, list) and batch[-1]["type"] in TERMINAL_EVENTS:
                         answer.ended()
                         yield batch
@@ -58,12 +58,12 @@ class ResponsesEngine:
             answer.close()
         raise ended_early()
 
-    async def models(self) -> list[EngineModel]:
-        return decode_models(await self._http.get("/models"))
+    async def models(self, secret: Secret | None = None) -> list[EngineModel]:
+        return decode_models(await self._http.get("/models", secret))
 
-    async def delete(self, engine_response_id: str) -> None:
+    async def delete(self, engine_response_id: str, secret: Secret | None = None) -> None:
         try:
-            await self._http.delete(f"/responses/{quote(engine_response_id, safe='')}")
+            await self._http.delete(f"/responses/{quote(engine_response_id, safe='')}", secret)
         except EngineRefused as error:
             if error.status != HTTPStatus.NOT_FOUND:
                 raise
@@ -81,7 +81,7 @@ class ResponsesEngine:
 
     async def _post(self, request: EngineRequest) -> EventStream:
         async with seeing(request) as seen:
-            return await self._http.stream("/responses", responses_body(seen))
+            return await self._http.stream("/responses", responses_body(seen), request.secret)
 
     async def count(self, request: EngineRequest) -> int | None:
         """What cannot be sent is not counted."""
@@ -89,38 +89,40 @@ class ResponsesEngine:
             async with seeing(request) as seen:
                 body = responses_body(seen)
                 counted = {name: value for name, value in body.items() if name in COUNTED}
-                return await self._counter.count(counted)
+                return await self._counter.count(counted, request.secret)
         except EngineRefused:
             return None
 
-    def _batches(self, whole: bytes, deltas: DeltaReader) -> Iterator[Deltas | list[Event]]:
+    def _batches(
+        self, whole: bytes, deltas: DeltaReader, secret: Secret | None
+    ) -> Iterator[Deltas | list[Event]]:
         if alike := deltas.read(whole):
             yield alike
         elif len(parts := few_at_a_time(whole)) > 1:  # most of them may be alike
             for part in parts:
-                yield from self._batches(part, deltas)
+                yield from self._batches(part, deltas, secret)
         else:
-            events, error = up_to_error(self._events(data_of_events(whole)))
+            events, error = up_to_error(self._events(data_of_events(whole), secret))
             if events:
                 yield events
             if error:
                 raise error
             deltas.learn(whole, events)
 
-    def _events(self, found: list[bytes]) -> Iterator[Event]:
+    def _events(self, found: list[bytes], secret: Secret | None) -> Iterator[Event]:
         """Up to the terminal one: what follows it is nobody's."""
         for data in found:
-            event = self._event(data)
+            event = self._event(data, secret)
             yield event
             if event["type"] in TERMINAL_EVENTS:
                 return
 
-    def _event(self, data: bytes) -> Event:
+    def _event(self, data: bytes, secret: Secret | None) -> Event:
         event = decode_object(data)
         if isinstance(event.get("type"), str):
             return event
         if "error" in event:
-            raise error_of_event(event["error"], self._http.secret)
+            raise error_of_event(event["error"], self._http.text_of(secret))
         raise EngineBroken("The engine sent an event without a type.")
 
 

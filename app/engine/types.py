@@ -27,6 +27,15 @@ class Images(Protocol):
         ...
 
 
+class Secret(msgspec.Struct, frozen=True):
+    """A key of the engine. It is in no repr, so that no log or error shows it."""
+
+    value: str
+
+    def __repr__(self) -> str:
+        return "Secret(…)"
+
+
 class EngineRequest(msgspec.Struct, frozen=True, kw_only=True):
     """What the engine is asked: the whole context, nothing that only Backstory understands.
 
@@ -45,6 +54,8 @@ class EngineRequest(msgspec.Struct, frozen=True, kw_only=True):
     keep: bool = False
     continues: str | None = None
     new_from: int = 0
+    secret: Secret | None = None
+    """The key that pays for it, where it is not the installation's."""
     images: Images | None = None
     """Where `input` refers to images, what has them."""
 
@@ -76,11 +87,11 @@ class Engine(Protocol):
         """
         ...
 
-    async def models(self) -> list[EngineModel]:
+    async def models(self, secret: Secret | None = None) -> list[EngineModel]:
         """Raises an EngineError."""
         ...
 
-    async def delete(self, engine_response_id: str) -> None:
+    async def delete(self, engine_response_id: str, secret: Secret | None = None) -> None:
         """It keeps that response no longer, if it did. Raises an EngineError."""
         ...
 

@@ -8,7 +8,8 @@ from app.conversations import turns
 from app.conversations.types import Turn
 from app.db.database import Database
 from app.db.sql import Connection
-from app.engine.types import Engine
+from app.engine.types import Engine, Secret
+from app.engine_keys.keys import EngineKeys
 from app.erasure import queries
 from app.errors import NotFound
 from app.ids import PROJECT_ITSELF, ProjectId, ResponseId
@@ -47,19 +48,20 @@ async def leave_to_project(
         await enqueue(conn, project, "delete_at_engine", PROJECT_ITSELF, None, payload)
 
 
-def delete_handler(database: Database, engine: Engine) -> Handler:
+def delete_handler(database: Database, engine: Engine, keys: EngineKeys) -> Handler:
     async def handle(jobs: list[Job]) -> None:
         for job in jobs:
-            await _delete(engine, msgspec.convert(job.payload, KeptResponse))
+            secret = await keys.read(job.project_id)
+            await _delete(engine, msgspec.convert(job.payload, KeptResponse), secret)
             async with database.tenant(job.project_id) as conn:
                 await done(conn, job)
 
     return handle
 
 
-async def _delete(engine: Engine, kept: KeptResponse) -> None:
+async def _delete(engine: Engine, kept: KeptResponse, secret: Secret | None) -> None:
     """Raises Unavailable while the engine is away."""
     if kept.engine != engine.address:
         raise NotFound(f"The response is kept by {kept.engine}, which is not the engine any more.")
     with waiting_for_engine():
-        await engine.delete(kept.engine_response_id)
+        await engine.delete(kept.engine_response_id, secret)

@@ -38,7 +38,7 @@ TABLES = (
     *("event_segments", "running_responses", "title_sources", "conversations"),
     *("compaction_sources", "compactions", "engine_responses", "responses", "event_logs"),
     *("items", "turns", "branches", "content_blobs", "contents", "files", "blobs"),
-    *("setting_changes", "setting_counts", "settings", "requests", "audit_events"),
+    *("setting_changes", "setting_counts", "settings", "requests", "audit_events", "engine_keys"),
     *("used_refresh_tokens", "sessions", "password_resets", "logins", "guesses"),
     *("users", "erased_users", "rotated_secrets", "api_keys", "outbox"),
 )

@@ -14,6 +14,7 @@ from app.facts.judge import Pair
 from app.facts.passages import Cut, cut
 from app.facts.prompt import extraction, held_to, schema_of
 from app.facts.types import Message, Proposed, Verdict
+from app.ids import ProjectId
 from app.jobs.types import Job
 from app.usage.errands import Answer, Errands, waiting_for_engine
 
@@ -33,13 +34,14 @@ class Asking:
         self._without_schema: set[str] = set()
         """Models that took a request only without one."""
 
-    async def model(self, named: str | None) -> str:
+    async def model(self, named: str | None, project: ProjectId) -> str:
         """The one that is named, or the only one that there is. Raises InvalidRequest, or
         Unavailable where no engine can be reached."""
         if named:
             return named
         with waiting_for_engine():
-            found = await self._errands.engine.models()
+            secret = await self._errands.keys.read(project)
+            found = await self._errands.engine.models(secret)
         if found and (len(found) == 1 or self._errands.engine.name == "local"):
             return found[0].id
         raise InvalidRequest(

@@ -107,7 +107,7 @@ class FactMaker:
             if settings.facts == "off" or not messages:
                 await done(conn, job)
                 return
-        model = await self._asking.model(settings.facts_model or payload.model)
+        model = await self._asking.model(settings.facts_model or payload.model, job.project_id)
         await self._read(job, model, messages, payload)
 
     async def _read(

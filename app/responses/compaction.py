@@ -67,6 +67,7 @@ def summarising(
         engine=parts.engine,
         model=request.model,
         user=request.user,
+        secret=request.secret,
         piece_tokens=piece,
         summary_tokens=min(parts.config.compact_summary_tokens, most),
         timeout_seconds=parts.config.compact_timeout_seconds,

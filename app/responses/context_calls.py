@@ -76,7 +76,8 @@ async def _seen(parts: Parts, caller: Caller, request: CreateRequest) -> Asked:
     )
     context = await named_context(parts, caller, request) or Context(user=caller.owner)
     seen = await opened(parts, caller.project, context, request.items)
-    return Asked(seen, engine_request(parts, caller.project, request, seen, images), images)
+    asked = await engine_request(parts, caller.project, request, seen, images)
+    return Asked(seen, asked, images)
 
 
 def _answer(

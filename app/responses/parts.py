@@ -10,6 +10,7 @@ from app.db.database import Database
 from app.db.signals import Signals
 from app.embeddings.types import Embedder, Reranker
 from app.engine.types import Engine
+from app.engine_keys.keys import EngineKeys
 from app.identity.users import Users
 from app.jobs.runner import JobRunner
 from app.memory.marks import Marks
@@ -36,6 +37,7 @@ class Parts(msgspec.Struct, frozen=True):
     keys: Keys
     database: Database
     engine: Engine
+    engine_keys: EngineKeys
     embedder: Embedder
     reranker: Reranker
     images: Images

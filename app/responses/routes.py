@@ -132,7 +132,7 @@ async def list_models(
     """A session sees those that it may ask for."""
     models = [
         _model(model)
-        for model in await parts.engine.models()
+        for model in await _models(parts, request)
         if await may_ask(parts.settings, request.auth, model.id)
     ]
     return {"object": "list", "data": models}
@@ -145,10 +145,14 @@ async def get_model(
     """A model's name may have slashes."""
     name = model.removeprefix("/")
     await check_model(parts.settings, request.auth, name)
-    for found in await parts.engine.models():
+    for found in await _models(parts, request):
         if found.id == name:
             return _model(found)
     raise no_such_model(name)
+
+
+async def _models(parts: Parts, request: Request[Any, Any, Any]) -> list[EngineModel]:
+    return await parts.engine.models(await parts.engine_keys.read(request.auth.project))
 
 
 def _model(model: EngineModel) -> dict[str, Any]:

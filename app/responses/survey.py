@@ -88,7 +88,7 @@ async def survey(parts: Parts, call: Call) -> Road:
     hasher = Hasher(parts.keys.contents, call.caller.project, context.user)
     new = request.items[context.resent or 0 :] if request.store else []
     inputs = [hasher.item(item) for item in new]
-    bare = engine_request(parts, call.caller.project, request, seen, images)
+    bare = await engine_request(parts, call.caller.project, request, seen, images)
     turn = Turn([item.item_id for item in inputs], recollection.items, images)
     fit = await plan_fit(parts, call, settings, seen, bare, turn)
     asked = msgspec.structs.replace(bare, input=with_recalled(bare.input, recollection.items))
@@ -112,7 +112,7 @@ async def survey(parts: Parts, call: Call) -> Road:
     )
 
 
-def engine_request(
+async def engine_request(
     parts: Parts, project: ProjectId, request: CreateRequest, seen: Opened, images: NewImages
 ) -> EngineRequest:
     """What was said before, then what is new, in one form."""
@@ -125,6 +125,7 @@ def engine_request(
         instructions=request.fields.instructions,
         parameters=request.parameters,
         user=_engine_user(parts, seen.context.user),
+        secret=await parts.engine_keys.read(project),
     )
 
 

@@ -7,6 +7,7 @@ from app.contexts.windows import Windows
 from app.db.database import Database
 from app.embeddings.types import Embedder
 from app.engine.types import Engine
+from app.engine_keys.keys import EngineKeys
 from app.identity.users import Users
 from app.jobs.runner import JobRunner
 from app.settings.read import SettingsReader
@@ -20,6 +21,7 @@ class SummaryParts(msgspec.Struct, frozen=True):
     settings: SettingsReader
     jobs: JobRunner
     engine: Engine
+    engine_keys: EngineKeys
     embedder: Embedder
     windows: Windows
     request_log: RequestLog

@@ -69,7 +69,7 @@ async def ask_engine(
 ) -> str:
     """The call has a line in the request log, all its pieces together. Raises EngineError."""
     assert way.model is not None
-    how = await _summarising(parts, way.model, instructions)
+    how = await _summarising(parts, about, way.model, instructions)
     record = _record(parts, about, way)
     started = time.perf_counter()
     try:
@@ -84,13 +84,16 @@ async def ask_engine(
     return summary.text
 
 
-async def _summarising(parts: SummaryParts, model: str, instructions: str | None) -> Summarising:
+async def _summarising(
+    parts: SummaryParts, about: About, model: str, instructions: str | None
+) -> Summarising:
     window = await parts.windows.tokens(model)
     most = parts.config.summary_tokens
     how = Summarising(
         engine=parts.engine,
         model=model,
         user=None,
+        secret=await parts.engine_keys.read(about.project),
         piece_tokens=window // 2 if window else PIECE_TOKENS_DEFAULT,
         summary_tokens=min(most, window // 4) if window else most,
         timeout_seconds=parts.config.summarize_timeout_seconds,

@@ -9,6 +9,7 @@ from typing import Any
 import msgspec
 
 from app.engine.types import Engine, EngineRequest, Event
+from app.engine_keys.keys import EngineKeys
 from app.errors import (
     EngineBroken,
     EngineError,
@@ -32,8 +33,9 @@ class Answer(msgspec.Struct, frozen=True):
 
 
 class Errands:
-    def __init__(self, engine: Engine, request_log: RequestLog) -> None:
+    def __init__(self, engine: Engine, request_log: RequestLog, keys: EngineKeys) -> None:
         self.engine = engine
+        self.keys = keys
         self._request_log = request_log
 
     async def ask(
@@ -43,6 +45,8 @@ class Errands:
         was made: none while the engine is left in peace."""
         line = _line(job, purpose, request.model, self.engine.name)
         started = time.perf_counter()
+        secret = await self.keys.read(job.project_id)
+        request = msgspec.structs.replace(request, secret=secret)
         try:
             return await self._listen(request, line, seconds_max)
         except EngineError as error:

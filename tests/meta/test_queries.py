@@ -50,6 +50,7 @@ WITHOUT_PROJECT = {
 }
 """Queries that are about no project, each with its reason."""
 
+ONE_ROW_EACH = {"projects", "engine_keys"}
 WHOLE_PROJECT_READ = {
     **dict.fromkeys(
         ("list_running", "list_running_in", "list_running_of", "delete_running_of"),
@@ -154,7 +155,7 @@ def _scans(node: dict[str, Any]) -> Iterator[dict[str, Any]]:
 def _reads_whole_tenant(scan: dict[str, Any]) -> bool:
     if scan["Node Type"] == "Seq Scan":
         return True
-    if scan.get("Relation Name") == "projects":
-        return False  # it has one row of each
+    if scan.get("Relation Name") in ONE_ROW_EACH:
+        return False
     conditions = scan.get("Index Cond", "").split(" AND ")
     return all("project_id" in condition for condition in conditions)

@@ -12,7 +12,7 @@ from app.config import Config
 from app.engine.chat_engine import ChatEngine
 from app.engine.http import EngineHttp
 from app.engine.responses_engine import ResponsesEngine
-from app.engine.types import Engine
+from app.engine.types import Engine, Secret
 from app.errors import BackstoryError
 from tests.support.api import Streamed, read_stream
 from tests.support.engine import event_frame
@@ -67,7 +67,9 @@ class _ByteHttp(EngineHttp):
         super().__init__(cast(Any, None), CONFIG.engine_url or "", None, CONFIG)
         self._given = _ByteAnswer(pieces, breaks_off=breaks_off)
 
-    async def _request(self, method: str, path: str, body: bytes | None) -> Any:
+    async def _request(
+        self, method: str, path: str, body: bytes | None, secret: Secret | None
+    ) -> Any:
         return self._given
 
 

@@ -40,8 +40,9 @@ _FACTS = re.compile(r"fact-\w+")
 class Received:
     """One call that reached the engine."""
 
-    def __init__(self, path: str, body: Json, peer: object) -> None:
+    def __init__(self, path: str, body: Json, peer: object, key: str) -> None:
         self.path = path
+        self.key = key
         self.body = body
         self.peer = peer
         """The client's address: the same for two calls on one connection."""
@@ -69,6 +70,8 @@ class FakeEngine:
     def __init__(self) -> None:
         self.url = ""
         self.key = KEY
+        self.keys: set[str] = set()
+        """Of others, who pay for themselves."""
         self.calls = 0
         self.received: deque[Received] = deque(maxlen=RECEIVED_MAX)
         self.arrived = asyncio.Event()
@@ -197,7 +200,7 @@ class FakeEngine:
             body = msgspec.json.decode(await request.read(), type=dict[str, Any])
         except msgspec.DecodeError as error:
             raise Refusal(400, f"The body is not JSON: {error}.") from None
-        received = Received(request.path, body, _peer(request))
+        received = Received(request.path, body, _peer(request), _key(request))
         self.calls += 1
         self.received.append(received)
         self.arrived.set()
@@ -225,8 +228,8 @@ class FakeEngine:
         return script, answer_text(script, message)
 
     def _wrong_key(self, request: web.Request) -> Refusal | None:
-        said = request.headers.get("Authorization", "").removeprefix("Bearer ")
-        if said == self.key:
+        said = _key(request)
+        if said == self.key or said in self.keys:
             return None
         return Refusal(401, f"Incorrect API key provided: {said}.", code="invalid_api_key")
 
@@ -310,6 +313,10 @@ class FakeEngine:
 async def _write_pieces(answer: web.StreamResponse, data: bytes, size: int | None) -> None:
     for start in range(0, len(data), size or len(data)):
         await answer.write(data[start : start + (size or len(data))])
+
+
+def _key(request: web.Request) -> str:
+    return request.headers.get("Authorization", "").removeprefix("Bearer ")
 
 
 def _peer(request: web.Request) -> object:

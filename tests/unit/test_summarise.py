@@ -19,6 +19,7 @@ def how(engine: Engine, *, piece_tokens: int = 24_000) -> Summarising:
     return Summarising(
         engine=engine,
         model="test-model",
+        secret=None,
         user=None,
         piece_tokens=piece_tokens,
         summary_tokens=500,
