@@ -6,8 +6,10 @@ import click
 
 from app.cli.doctor import doctor
 from app.cli.ingest import ingest
+from app.cli.keys import keys
 from app.cli.memory import memory
 from app.cli.migrate import migrate
+from app.cli.projects import projects
 from app.cli.serve import serve
 from app.cli.transfer import export_file, import_file
 from app.errors import BackstoryError
@@ -22,6 +24,8 @@ def backstory() -> None:
 backstory.add_command(serve)
 backstory.add_command(migrate)
 backstory.add_command(doctor)
+backstory.add_command(keys)
+backstory.add_command(projects)
 backstory.add_command(memory)
 memory.add_command(export_file)
 memory.add_command(import_file)

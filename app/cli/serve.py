@@ -26,7 +26,7 @@ from app.embeddings.embedder_process import EmbedderProcess
 from app.embeddings.models import model_in_use
 from app.engine.local_server import LocalServer
 from app.errors import StartError
-from app.identity.bootstrap import FirstKeys, ensure_first_project, keys_work
+from app.identity.bootstrap import FirstKeys, are_of, ensure_first_project, work
 from app.log import set_up_log
 from app.vault import read_secret_key
 
@@ -170,12 +170,14 @@ def _first_keys(config: Config) -> files.Credentials:
 
 
 async def _keys(config: Config, known: FirstKeys | None) -> FirstKeys:
-    """Only the owner makes keys: without its URL, those that are known have to work."""
+    """Only the owner makes keys: without its URL, those that are known have to be of here."""
     if config.database_owner_url is not None:
         return await ensure_first_project(config.database_owner_url, known)
     assert config.database_url is not None
     async with open_database(config.database_url, config) as database:
-        if known and await keys_work(database, known):
+        if known and await are_of(database, known):
+            if not await work(database, known):
+                say(f"{config.data_dir / 'credentials.json'} has keys that are not good any more")
             return known
     raise StartError(
         f"{config.data_dir / 'credentials.json'} has no keys for this database: copy it from a "

@@ -149,7 +149,12 @@ async def _close(pool: "asyncpg.Pool[asyncpg.Record]") -> None:
 
 
 async def _set_codecs(conn: Any) -> None:
-    """json and jsonb by msgspec (pass msgspec.Raw for what is encoded already), and vectors."""
+    await set_json_codecs(conn)
+    await register_vector(conn)
+
+
+async def set_json_codecs(conn: Any) -> None:
+    """json and jsonb by msgspec: pass msgspec.Raw for what is encoded already."""
     await conn.set_type_codec(
         "json",
         schema="pg_catalog",
@@ -164,7 +169,6 @@ async def _set_codecs(conn: Any) -> None:
         encoder=lambda value: b"\x01" + msgspec.json.encode(value),
         decoder=lambda data: msgspec.json.decode(data[1:]),
     )
-    await register_vector(conn)
 
 
 PASSES_WALLS = """

@@ -58,6 +58,15 @@ def test_without_the_owner_it_serves_what_is_migrated_with_the_keys_that_are_kno
         assert service.get("/v1/requests", first.admin_key) == 200
     assert run_command("doctor", "--data-dir", str(data_dir), **service_only).returncode == 0
 
+    psql(database.superuser, "UPDATE api_keys SET revoked_at = now() WHERE name = 'default'")
+    with serving(data_dir, **service_only) as service:
+        assert "keys that are not good any more" in service.err
+        assert service.get("/v1/requests", first.api_key) == 401
+        assert service.get("/v1/requests", first.admin_key) == 200
+    with serving(data_dir, **both) as service:
+        assert service.credentials.admin_key == first.admin_key
+        assert service.get("/v1/requests", service.credentials.api_key) == 200
+
 
 def test_to_migrate_takes_the_owner(database: DatabaseUrls) -> None:
     done = run_command("migrate", BACKSTORY_DATABASE_URL=database.service)
