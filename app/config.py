@@ -115,6 +115,9 @@ class Config(msgspec.Struct, frozen=True, kw_only=True):
     fetch_networks_allowed: str | None = None
     fetch_timeout_seconds: Seconds = 10.0
 
+    # What keys and users may spend
+    limit_lease_seconds: Seconds = 0.5
+
     # Times
     principal_ttl_seconds: Seconds = 10.0
     settings_ttl_seconds: Seconds = 10.0

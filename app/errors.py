@@ -14,6 +14,9 @@ BackstoryError
 ├── UnsupportedMediaType  415  a body of a type that this route does not take
 ├── IdempotencyMismatch       422  an Idempotency-Key used again with another body
 ├── TooManyRequests           429  a rate or a queue is full
+│   ├── RequestsPerMinuteExceeded  a key or a user has asked too often
+│   ├── TokensPerMinuteExceeded    a key or a user has spent too much at once
+│   └── QuotaExceeded              a key or a user has spent a budget
 ├── Unavailable               503  the database cannot be reached now
 │   ├── StatementTimeout           the database is there, but this took it too long
 │   └── EmbedderUnavailable        the embedder is not loaded, full, or gone
@@ -147,6 +150,19 @@ class TooManyRequests(BackstoryError):
     status = 429
     type = "rate_limit_error"
     code = "rate_limit_exceeded"
+
+
+class RequestsPerMinuteExceeded(TooManyRequests):
+    type = "requests"
+
+
+class TokensPerMinuteExceeded(TooManyRequests):
+    type = "tokens"
+
+
+class QuotaExceeded(TooManyRequests):
+    type = "insufficient_quota"
+    code = "insufficient_quota"
 
 
 class Unavailable(BackstoryError):

@@ -50,6 +50,10 @@ from app.identity.key_uses import open_key_uses
 from app.identity.users import Users
 from app.jobs import routes as jobs_routes
 from app.jobs.runner import open_job_runner
+from app.limits import routes as limits_routes
+from app.limits.change import Limiting
+from app.limits.limiter import Limiter, tell_limits
+from app.limits.stock import open_stock
 from app.log import set_up_log
 from app.memory import routes as memory_routes
 from app.memory.embed import JOBS_MAX, embed_handler
@@ -115,6 +119,7 @@ ROUTES: list[Any] = [
     *usage_routes.ROUTES,
     *settings_routes.ROUTES,
     *engine_keys_routes.ROUTES,
+    *limits_routes.ROUTES,
     *jobs_routes.ROUTES,
     *projects_routes.ROUTES,
     *keys_routes.ROUTES,
@@ -135,6 +140,8 @@ PROVIDED = (
     "engine_keys",
     "readings",
     "parts",
+    "limiter",
+    "limiting",
     "signing",
     "conversations",
     "summaries",
@@ -171,7 +178,7 @@ def create_app(config: Config) -> Litestar:
         route_handlers=ROUTES,
         lifespan=[lifespan],
         middleware=[Preflights(), FrontDoor()],
-        before_send=[add_request_id, observe, let_pages_read],
+        before_send=[add_request_id, tell_limits, observe, let_pages_read],
         exception_handlers=EXCEPTION_HANDLERS,
         dependencies={name: _from_state(name) for name in PROVIDED},
         request_max_body_size=config.body_bytes_max,
@@ -202,6 +209,7 @@ async def _lifespan(app: Litestar, config: Config) -> AsyncIterator[None]:
         open_signals(config.database_direct_url or config.database_url) as signals,
         open_leases(database, signals, config) as leases,
         open_custodian(database, leases, vault.derive("contents"), config),
+        open_stock(database, config) as stock,
         open_uses(database, config.memory_uses_flush_seconds) as uses,
         open_tending(database, config.memory_tend_seconds),
         open_failures(database, config) as failures,
@@ -224,6 +232,7 @@ async def _lifespan(app: Litestar, config: Config) -> AsyncIterator[None]:
             images=Images(database, config, settings, fetcher),
             users=users,
             settings=settings,
+            limiter=Limiter(stock, settings),
             jobs=jobs,
             request_log=request_log,
             runs=runs,
@@ -241,6 +250,7 @@ async def _lifespan(app: Litestar, config: Config) -> AsyncIterator[None]:
         summaries = _summary_parts(parts)
         _serve_summaries(summaries)
         authenticator = Authenticator(database, config.principal_ttl_seconds, failures, key_uses)
+        administration = Administration(config, database, authenticator)
         app.state.update(
             config=config,
             database=database,
@@ -256,6 +266,7 @@ async def _lifespan(app: Litestar, config: Config) -> AsyncIterator[None]:
             changing=Changing(config, database, parts.settings, check_defaults),
             readings=readings,
             parts=parts,
+            limiter=parts.limiter,
             signing=AccountParts(
                 config=config,
                 database=database,
@@ -276,7 +287,8 @@ async def _lifespan(app: Litestar, config: Config) -> AsyncIterator[None]:
             waiting=health.BacklogReader(database),
             failures=failures,
             origins=ProjectOrigins(database, parts.settings, config.settings_ttl_seconds),
-            administration=Administration(config, database, authenticator),
+            administration=administration,
+            limiting=Limiting(administration, users, parts.limiter),
             trusted_networks=config.trusted_networks,
             authenticate=authenticator,
         )

@@ -38,7 +38,7 @@ async def create_completion(
 ) -> Response[Any]:
     body = await request.body()
     asked, fields = read_completion(body, request.headers, parts.config)
-    call = await call_of(request, parts.users, asked, body)
+    call = await call_of(request, parts, asked, body)
     answer = await create_once(parts, call)
     chunks = Chunks(include_usage=fields.include_usage)
     if isinstance(answer, str):

@@ -40,7 +40,7 @@ TABLES = (
     *("items", "turns", "branches", "content_blobs", "contents", "files", "blobs"),
     *("setting_changes", "setting_counts", "settings", "requests", "audit_events", "engine_keys"),
     *("used_refresh_tokens", "sessions", "password_resets", "logins", "guesses"),
-    *("users", "erased_users", "rotated_secrets", "api_keys", "outbox"),
+    *("limit_counters", "users", "erased_users", "rotated_secrets", "api_keys", "outbox"),
 )
 """Every tenant's table but `projects`: what refers to another's rows before those."""
 

@@ -43,6 +43,7 @@ AT_LAST = {
     "delete_settings_of": "settings",
     "delete_setting_changes_of": None,
     "delete_fact_counts_of": None,
+    "delete_limit_counters_of": None,
     "delete_running_of": None,
     "delete_jobs_of": "jobs",
     "unname_jobs": None,

@@ -279,6 +279,7 @@ OF_USER = {
         "delete_entries_of",
         "delete_replies_of",
         "delete_settings_of",
+        "delete_limit_counters_of",
         "delete_setting_changes_of",
         "delete_fact_counts_of",
         "delete_running_of",

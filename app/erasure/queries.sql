@@ -329,6 +329,10 @@ WHERE project_id = :project AND user_id = :user_id
   AND created_at = ANY(ARRAY(SELECT created_at FROM chosen))
   AND request_id = ANY(ARRAY(SELECT request_id FROM chosen));
 
+-- name: delete_limit_counters_of!
+-- What they spent.
+DELETE FROM limit_counters WHERE project_id = :project AND user_id = :user_id;
+
 -- name: unplace_acts_of!
 -- Where a user was when they did something; what they did stays, under an id that is nobody's.
 UPDATE audit_events SET address = NULL

@@ -3,6 +3,7 @@
 import time
 from collections.abc import Callable, Collection
 from datetime import UTC, datetime
+from uuid import UUID
 
 import msgspec
 from cachetools import TLRUCache
@@ -17,6 +18,7 @@ from app.identity.key_uses import KeyUses
 from app.identity.secrets import ParsedToken, parse_token
 from app.identity.types import StoredKey
 from app.ids import KeyId, ProjectId, SessionId
+from app.web.limits import read_limits
 from app.web.principal import SESSION_SCOPES, Kind, Principal
 
 CACHED_MAX = 10_000
@@ -67,6 +69,10 @@ class Authenticator:
     def forget_project(self, project: ProjectId) -> None:
         """All its keys and sessions, likewise."""
         self._forget_where(lambda principal: principal.project == project)
+
+    def forget_principal(self, principal_id: UUID) -> None:
+        """What a key, or a user, may spend was changed, likewise."""
+        self._forget_where(lambda principal: principal.id == principal_id)
 
     def _forget_where(self, is_meant: Callable[[Principal], bool]) -> None:
         self._forgettings += 1
@@ -119,6 +125,7 @@ def _key_principal(token: ParsedToken, stored: StoredKey) -> Principal:
         frozenset(stored.scopes),
         kind=Kind(token.mark),
         root=stored.root,
+        limits=read_limits(stored.limits),
     )
 
 
@@ -134,6 +141,7 @@ async def _find_session(conn: Connection, token: ParsedToken) -> Known | None:
         session=stored.session_id,
         user=stored.user_id,
         external_id=stored.external_id,
+        limits=read_limits(stored.limits),
     )
     return Known(principal, stored.token_expires_at)
 

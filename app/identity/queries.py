@@ -189,9 +189,8 @@ async def mark_project_deleted(conn: Connection, project: ProjectId) -> bool:
     return await _mark_project_deleted.run(conn, project=project) == 1
 
 
-async def find_user(conn: Connection, project: ProjectId, external_id: str) -> UserId | None:
-    found = await _find_user.one(conn, project=project, external_id=external_id)
-    return found.user_id if found else None
+async def find_user(conn: Connection, project: ProjectId, external_id: str) -> StoredUser | None:
+    return await _find_user.one(conn, project=project, external_id=external_id)
 
 
 async def insert_user(

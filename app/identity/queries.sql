@@ -1,12 +1,14 @@
 -- name: find_key^
 -- The key that a secret's first letters name, or named before it was rotated; none of a project
 -- that was deleted.
-SELECT k.key_id, k.secret_hash, k.scopes, k.expires_at, k.revoked_at, p.root
+SELECT k.key_id, k.secret_hash, k.scopes, k.expires_at, k.revoked_at, p.root,
+       k.limits
 FROM api_keys k
 JOIN projects p ON p.project_id = k.project_id AND p.deleted_at IS NULL
 WHERE k.project_id = :project AND k.prefix = :prefix
 UNION ALL
-SELECT k.key_id, s.secret_hash, k.scopes, least(k.expires_at, s.expires_at), k.revoked_at, p.root
+SELECT k.key_id, s.secret_hash, k.scopes, least(k.expires_at, s.expires_at), k.revoked_at, p.root,
+       k.limits
 FROM rotated_secrets s
 JOIN api_keys k ON k.project_id = s.project_id AND k.key_id = s.key_id
 JOIN projects p ON p.project_id = s.project_id AND p.deleted_at IS NULL
@@ -15,7 +17,7 @@ LIMIT 1;
 
 -- name: find_session^
 -- The session that a token's first letters name, while the token is good.
-SELECT s.session_id, s.user_id, u.external_id, s.token_hash, s.token_expires_at
+SELECT s.session_id, s.user_id, u.external_id, s.token_hash, s.token_expires_at, u.limits
 FROM sessions s
 JOIN projects p ON p.project_id = s.project_id AND p.deleted_at IS NULL
 JOIN users u ON u.project_id = s.project_id AND u.user_id = s.user_id
@@ -157,7 +159,7 @@ WHERE project_id = :project AND deleted_at IS NULL;
 
 -- name: find_user^
 -- The user that the application calls by this name.
-SELECT user_id FROM users WHERE project_id = :project AND external_id = :external_id;
+SELECT user_id, limits FROM users WHERE project_id = :project AND external_id = :external_id;
 
 -- name: insert_user!
 -- A user named for the first time; of two at once, one wins.

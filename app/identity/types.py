@@ -1,7 +1,7 @@
 """What is stored of who may speak."""
 
 from datetime import datetime
-from typing import Literal
+from typing import Any, Literal
 
 import msgspec
 
@@ -15,6 +15,7 @@ class StoredKey(msgspec.Struct, frozen=True):
     expires_at: datetime | None
     revoked_at: datetime | None
     root: bool
+    limits: Any
 
 
 class StoredProject(msgspec.Struct, frozen=True):
@@ -88,10 +89,12 @@ class StoredSession(msgspec.Struct, frozen=True):
     external_id: str
     token_hash: bytes
     token_expires_at: datetime
+    limits: Any
 
 
 class StoredUser(msgspec.Struct, frozen=True):
     user_id: UserId
+    limits: Any = None
 
 
 class UserName(msgspec.Struct, frozen=True):

@@ -3,6 +3,7 @@
 from collections.abc import Collection
 from typing import Any
 
+import msgspec
 from cachetools import TTLCache
 from litestar import Request
 
@@ -10,6 +11,7 @@ from app.db.database import Database
 from app.errors import Forbidden, InvalidRequest
 from app.identity import queries
 from app.ids import PROJECT_ITSELF, ProjectId, UserId, new_id
+from app.web.limits import Limits, read_limits
 from app.web.paths import with_slashes
 from app.web.principal import ALL_USERS, USER_HEADER, Caller, Principal, Scope, named_user
 
@@ -17,10 +19,16 @@ CACHED_MAX = 50_000
 EXTERNAL_ID_LENGTH_MAX = 512
 
 
+class KnownUser(msgspec.Struct, frozen=True):
+    user_id: UserId
+    limits: Limits | None
+
+
 class Users:
     def __init__(self, database: Database, ttl_seconds: float) -> None:
         self._database = database
-        self._ids: TTLCache[tuple[ProjectId, str], UserId] = TTLCache(CACHED_MAX, ttl_seconds)
+        self._known: TTLCache[tuple[ProjectId, str], KnownUser]
+        self._known = TTLCache(CACHED_MAX, ttl_seconds)
         self._names: TTLCache[tuple[ProjectId, UserId], str] = TTLCache(CACHED_MAX, ttl_seconds)
 
     async def caller(
@@ -40,7 +48,8 @@ class Users:
         check_name(name)
         if name == ALL_USERS:
             raise Forbidden("The user '*' stands for all users and cannot be one.")
-        return Caller(principal, await self._find_or_make(principal.project, name), name)
+        known = await self._find_or_make(principal.project, name)
+        return Caller(principal, known.user_id, name, limits=known.limits)
 
     async def caller_of(
         self,
@@ -78,15 +87,16 @@ class Users:
     async def find(self, project: ProjectId, name: str) -> UserId | None:
         """Without making one; what was remembered of them is asked again."""
         async with self._database.tenant(project) as conn:
-            return await queries.find_user(conn, project, name)
+            found = await queries.find_user(conn, project, name)
+        return found.user_id if found else None
 
     def forget(self, project: ProjectId, user: UserId, name: str) -> None:
-        """The user is gone: the name is another's, when it comes again."""
-        self._ids.pop((project, name), None)
+        """The user is changed, or gone: the name is another's, when it comes again."""
+        self._known.pop((project, name), None)
         self._names.pop((project, user), None)
 
-    async def _find_or_make(self, project: ProjectId, name: str) -> UserId:
-        if known := self._ids.get((project, name)):
+    async def _find_or_make(self, project: ProjectId, name: str) -> KnownUser:
+        if known := self._known.get((project, name)):
             return known
         async with self._database.tenant(project) as conn:
             user = await queries.find_user(conn, project, name)
@@ -94,14 +104,15 @@ class Users:
                 await queries.insert_user(conn, project, UserId(new_id()), name)
                 user = await queries.find_user(conn, project, name)
         assert user is not None
-        self._ids[project, name] = user
-        return user
+        known = KnownUser(user.user_id, read_limits(user.limits))
+        self._known[project, name] = known
+        return known
 
 
 def _itself(principal: Principal, name: str | None) -> Caller:
     if name not in (None, principal.external_id):
         raise Forbidden("A session speaks for its own user alone.", param="user")
-    return Caller(principal, principal.user, principal.external_id)
+    return Caller(principal, principal.user, principal.external_id, limits=principal.limits)
 
 
 def check_name(name: str) -> None:

@@ -5,7 +5,7 @@ from typing import Any
 
 from litestar import Request
 
-from app.identity.users import Users
+from app.responses.parts import Parts
 from app.responses.types import Call, CreateRequest
 from app.usage.record import disown, record_of
 from app.web.front import visit
@@ -13,9 +13,10 @@ from app.web.idempotency import HEADER, claim_for
 
 
 async def call_of(
-    request: Request[Any, Any, Any], users: Users, asked: CreateRequest, body: bytes
+    request: Request[Any, Any, Any], parts: Parts, asked: CreateRequest, body: bytes
 ) -> Call:
-    caller = await users.caller_of(request, asked.fields.user)
+    caller = await parts.users.caller_of(request, asked.fields.user)
+    allowance = await parts.limiter.admit(caller, request.scope)
     key = request.headers.get(HEADER) if asked.store else None
     record = record_of(request.scope)
     assert record is not None
@@ -27,6 +28,7 @@ async def call_of(
         client_left=partial(_client_left, request),
         started=visit(request.scope)[1],
         claim=claim_for(request.auth, key, body, caller.external_id) if key else None,
+        allowance=allowance,
     )
 
 

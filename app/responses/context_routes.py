@@ -22,6 +22,7 @@ async def count_input_tokens(
 ) -> CountedTokens:
     asked = read_count(await request.body(), parts.config)
     caller = await parts.users.caller_of(request, asked.fields.user)
+    await parts.limiter.admit(caller, request.scope)
     return await count_tokens(parts, caller, asked)
 
 
@@ -31,6 +32,7 @@ async def compact_response(
 ) -> CompactedContext:
     asked = read_compact(await request.body(), parts.config)
     caller = await parts.users.caller_of(request, asked.fields.user)
+    await parts.limiter.admit(caller, request.scope)
     record = record_of(request.scope)
     assert record is not None
     return await compact_context(parts, caller, asked, record)

@@ -13,6 +13,7 @@ from app.engine.types import Engine
 from app.engine_keys.keys import EngineKeys
 from app.identity.users import Users
 from app.jobs.runner import JobRunner
+from app.limits.limiter import Limiter
 from app.memory.marks import Marks
 from app.memory.uses import Uses
 from app.responses.flights import Flights
@@ -43,6 +44,7 @@ class Parts(msgspec.Struct, frozen=True):
     images: Images
     users: Users
     settings: SettingsReader
+    limiter: Limiter
     jobs: JobRunner
     request_log: RequestLog
     runs: Runs

@@ -36,7 +36,7 @@ async def create_response(
 ) -> Response[Any]:
     body = await request.body()
     asked = read_request(body, request.headers, parts.config)
-    call = await call_of(request, parts.users, asked, body)
+    call = await call_of(request, parts, asked, body)
     answer = await create_once(parts, call)
     if isinstance(answer, str):
         return await _stored_answer(parts, call, answer)

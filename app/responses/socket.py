@@ -99,6 +99,7 @@ class Conversing:
         user = named_user(request.fields.user, self._headers.get(USER_HEADER))
         caller = await self._parts.users.caller(self.principal, user)
         record.user_id = caller.owner
+        allowance = await self._parts.limiter.admit(caller)
         return Call(
             caller=caller,
             request=request,
@@ -106,6 +107,7 @@ class Conversing:
             take_record=lambda: None,
             client_left=self._left,
             started=perf_counter(),
+            allowance=allowance,
         )
 
     def _read(self, message: bytes) -> CreateRequest:

@@ -11,6 +11,7 @@ from msgspec import Meta
 from app.cache.types import CacheControl
 from app.engine.types import Item
 from app.ids import ConversationId, ProjectId, ResponseId, TurnId, UserId
+from app.limits.allowance import Allowance
 from app.usage.types import RequestRecord
 from app.web.idempotency import Claim
 from app.web.metadata import Metadata
@@ -197,6 +198,8 @@ class Call(msgspec.Struct, kw_only=True):
     started: float
     """Of time.perf_counter."""
     claim: Claim | None = None
+    allowance: Allowance | None = None
+    """None where nothing limits what it spends."""
 
 
 class EngineCopy(msgspec.Struct, frozen=True, kw_only=True):

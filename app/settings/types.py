@@ -8,6 +8,7 @@ import msgspec
 from msgspec import Meta
 
 from app.ids import UserId
+from app.web.limits import Limits
 
 OWN_KEY = "backstory"
 SUMMARIZE_AFTER_MAX = 12_000
@@ -21,7 +22,10 @@ MODELS_MAX = 1_000
 Origin = Annotated[str, Meta(pattern=r"^(\*|[a-z][a-z0-9+.-]*://[^\sA-Z/?#*@]{1,255})$")]
 """As browsers send it: a scheme, a host and perhaps a port, in lower case; `*` is every one."""
 
-OF_PROJECT_ALONE = {"signup", "session_token_seconds", "session_seconds", "cors_origins"}
+OF_PROJECT_ALONE = {
+    *("signup", "session_token_seconds", "session_seconds", "cors_origins"),
+    "user_limits",
+}
 """Settings that no user has another value of."""
 
 
@@ -65,6 +69,8 @@ class GatewaySettings(msgspec.Struct, frozen=True, kw_only=True):
     """The origins of pages from which browsers may call."""
     models: Annotated[list[str], Meta(max_length=MODELS_MAX)] | None = None
     """What users may ask for with their sessions; None is every model that there is."""
+    user_limits: Limits | None = None
+    """What each user may spend, as far as it is not said of them otherwise."""
 
 
 class StoredValue(msgspec.Struct, frozen=True):

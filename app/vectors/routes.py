@@ -8,6 +8,7 @@ from litestar.di import NamedDependency
 from app.config import Config
 from app.embeddings.types import Embedder
 from app.identity.users import Users
+from app.limits.limiter import Limiter
 from app.settings.models import check_model
 from app.settings.read import SettingsReader
 from app.usage.record import record_of
@@ -29,10 +30,12 @@ async def create_embeddings(
     embedder: NamedDependency[Embedder],
     users: NamedDependency[Users],
     settings: NamedDependency[SettingsReader],
+    limiter: NamedDependency[Limiter],
 ) -> dict[str, Any]:
     asked = decode(await request.body(), EmbeddingFields)
-    await users.caller_of(request, asked.user)
+    caller = await users.caller_of(request, asked.user)
     await check_model(settings, request.auth, asked.model)
+    await limiter.admit(caller, request.scope)
     record = record_of(request.scope)
     assert record is not None
     record.model, record.engine = embedder.model, "embedder"

@@ -8,6 +8,7 @@ import msgspec
 
 from app.errors import Forbidden, InvalidRequest
 from app.ids import PROJECT_ITSELF, KeyId, ProjectId, SessionId, UserId
+from app.web.limits import Limits
 from app.web.paths import with_slashes
 
 USER_HEADER = "backstory-user"
@@ -71,6 +72,8 @@ class Principal(msgspec.Struct, frozen=True):
     external_id: str | None = None
     root: bool = False
     """Its project administers the installation."""
+    limits: Limits | None = None
+    """Of the key, or of the session's user."""
 
     @property
     def id(self) -> UUID:
@@ -121,6 +124,8 @@ class Caller(msgspec.Struct, frozen=True):
     user: UserId | None = None
     external_id: str | None = None
     everyone: bool = False
+    limits: Limits | None = None
+    """The user's own."""
 
     @property
     def project(self) -> ProjectId:

@@ -1,0 +1,52 @@
+"""What one call may spend: by the key that makes it, and by the user whom it is for."""
+
+from collections.abc import Mapping
+
+from app.limits.refusal import duration
+from app.limits.stock import Stock
+from app.limits.types import Counter, Line, Taken
+from app.web.limits import Measure
+
+SHOWN: tuple[Measure, ...] = ("requests", "tokens")
+
+
+class Allowance:
+    """`limits` are those in force, by their counters."""
+
+    def __init__(self, stock: Stock, limits: Mapping[Counter, int]) -> None:
+        self._stock = stock
+        self._limits = limits
+
+    async def take(self, needs: Mapping[Measure, int]) -> list[Taken]:
+        """Raises TooManyRequests, or Unavailable."""
+        lines = [
+            Line(counter, most, needs[counter.measure])
+            for counter, most in self._limits.items()
+            if counter.measure in needs
+        ]
+        return await self._stock.take(lines) if lines else []
+
+    def limits(self, *measures: Measure) -> bool:
+        return any(counter.measure in measures for counter in self._limits)
+
+    def headers(self) -> dict[str, str]:
+        """OpenAI's, of the limit that is nearest to its end."""
+        said: dict[str, str] = {}
+        for measure in SHOWN:
+            said.update(self._headers_of(measure))
+        return said
+
+    def _headers_of(self, measure: Measure) -> dict[str, str]:
+        blocks = [
+            block
+            for counter in self._limits
+            if counter.measure == measure and (block := self._stock.block(counter))
+        ]
+        if not blocks:
+            return {}
+        nearest = min(blocks, key=lambda block: block.left)
+        return {
+            f"x-ratelimit-limit-{measure}": str(nearest.most),
+            f"x-ratelimit-remaining-{measure}": str(nearest.left),
+            f"x-ratelimit-reset-{measure}": duration(nearest.seconds_left()),
+        }
