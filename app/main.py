@@ -94,6 +94,7 @@ from app.vectors import routes as vectors_routes
 from app.web.cors import Preflights, let_pages_read
 from app.web.errors import EXCEPTION_HANDLERS
 from app.web.front import FrontDoor, add_request_id
+from app.web.headers import add_security_headers
 from app.web.paths import keep_slashes
 
 ROUTES: list[Any] = [
@@ -178,7 +179,7 @@ def create_app(config: Config) -> Litestar:
         route_handlers=ROUTES,
         lifespan=[lifespan],
         middleware=[Preflights(), FrontDoor()],
-        before_send=[add_request_id, tell_limits, observe, let_pages_read],
+        before_send=[add_request_id, add_security_headers, tell_limits, observe, let_pages_read],
         exception_handlers=EXCEPTION_HANDLERS,
         dependencies={name: _from_state(name) for name in PROVIDED},
         request_max_body_size=config.body_bytes_max,

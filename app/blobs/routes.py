@@ -75,7 +75,6 @@ async def get_file_content(
     headers = {
         "content-length": str(found.size_bytes),
         "content-disposition": f"attachment; filename*=UTF-8''{quote(found.filename, safe='')}",
-        "x-content-type-options": "nosniff",
     }
     return Stream(content, headers=headers, media_type=found.media_type)
 

@@ -24,6 +24,7 @@ from app.settings.models import check_model, may_ask, no_such_model
 from app.web.body import takes
 from app.web.frames import DONE, HEADERS
 from app.web.pages import Page, page_query
+from app.web.paths import with_slashes
 from app.web.principal import Access, Caller, Scope, guarded
 
 ENGINE = guarded(Access.SESSION, Scope.ENGINE)
@@ -143,7 +144,7 @@ async def get_model(
     request: Request[Any, Any, Any], model: FromPath[str], parts: NamedDependency[Parts]
 ) -> dict[str, Any]:
     """A model's name may have slashes."""
-    name = model.removeprefix("/")
+    name = with_slashes(model.removeprefix("/"))
     await check_model(parts.settings, request.auth, name)
     for found in await _models(parts, request):
         if found.id == name:

@@ -9,6 +9,7 @@ from tests.support.engine import FakeEngine
 from tests.support.eventually import eventually
 from tests.support.heard import heard, something
 from tests.support.rows import connected, new_key, new_project, tables_with
+from tests.support.secrets_in_logs import is_secret
 from tests.support.service import Service
 from tests.support.settings import set_own
 
@@ -25,7 +26,7 @@ class Own(msgspec.Struct):
 async def own(backstory: Service, api: Api) -> Own:
     project = await new_project(backstory)
     admin = api.with_key(await new_key(backstory, *SCOPES, project=project))
-    return Own(admin, project, f"sk-{something()}".replace(" ", ""))
+    return Own(admin, project, is_secret(f"sk-{something()}".replace(" ", "")))
 
 
 def keys_heard(engine: FakeEngine, said: str) -> set[str]:

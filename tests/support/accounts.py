@@ -7,9 +7,10 @@ from itertools import count
 from app.ids import ProjectId, new_id
 from tests.support.api import Api, Json, Reply, open_api
 from tests.support.rows import new_key, new_project, new_publishable_key
+from tests.support.secrets_in_logs import is_secret
 from tests.support.service import Service
 
-PASSWORD = "correct horse"
+PASSWORD = is_secret("correct horse")
 SCOPES = ("engine", "memory:read", "memory:write", "settings", "usage:read", "users")
 
 _addresses = count(1)

@@ -29,8 +29,9 @@ from tests.support.engine_script import (
     last_user_text,
     parse_script,
 )
+from tests.support.secrets_in_logs import is_secret
 
-KEY = "sk-test-engine"
+KEY = is_secret("sk-test-engine")
 MODELS = ("test-model", "@oi/beta")
 RECEIVED_MAX = 10_000
 TOO_LONG = "context_length_exceeded"

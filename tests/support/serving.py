@@ -14,6 +14,7 @@ from pathlib import Path
 import psutil
 
 from app.cli.data_dir import Credentials, read_credentials
+from tests.support.secrets_in_logs import check_log_files
 
 ROOT = Path(__file__).parents[2]
 START_SECONDS_MAX = 120.0
@@ -115,6 +116,7 @@ def end(service: Serving) -> None:
             with suppress(psutil.NoSuchProcess):
                 process.kill()
         until(lambda: not servers_in(service.data_dir))
+    check_log_files(service.data_dir)
 
 
 def run_command(*arguments: str, **environ: str) -> subprocess.CompletedProcess[str]:
