@@ -25,7 +25,7 @@ from app.web.principal import Caller, Principal
 
 log = structlog.get_logger()
 
-ROWS_AT_A_TIME = 1_000
+ROWS_AT_A_TIME = 2_000
 KEPT_AT_A_TIME = 200
 SWEEP_MARGIN_SECONDS = 5.0
 LAST_MARGIN_SECONDS = 60.0
@@ -149,6 +149,7 @@ class _Emptying:
     @again_if_crossed
     async def _delete_some(self, table: str) -> int:
         async with self._database.tenant(self._project) as conn:
+            await queries.read_by_index(conn)
             if table == "outbox" and not self._is_last:
                 return await queries.delete_some_jobs(conn, self._project, ROWS_AT_A_TIME)
             return await queries.delete_some(conn, self._project, table, ROWS_AT_A_TIME)
