@@ -36,6 +36,7 @@ class Event(StrEnum):
     KEY_LIMITED = "api_key.limits_changed"
     USER_CREATED = "user.created"
     USER_CHANGED = "user.changed"
+    USER_DELETED = "user.deleted"
     USER_LIMITED = "user.limits_changed"
     SIGNED_UP = "user.signed_up"
     SIGNED_IN = "user.signed_in"

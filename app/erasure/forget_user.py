@@ -5,6 +5,8 @@ yet, or in a response that runs: what comes of that is swept later (sweep.py). A
 again: what was interrupted goes on where it stood. Marks of what was said stay, without the user.
 """
 
+from app.audit.record import audit
+from app.audit.types import Event, Subject
 from app.conversations.contents import message_text
 from app.db.crossed import again_if_crossed
 from app.db.database import Database
@@ -54,7 +56,7 @@ AT_LAST = {
 """What is little."""
 
 
-async def forget_user(parts: Parts, principal: Principal, name: str) -> Erased:
+async def forget_user(parts: Parts, principal: Principal, name: str, address: str | None) -> Erased:
     """What runs for them is ended first. Raises NotFound."""
     user = await parts.users.find(principal.project, name)
     if user is None:
@@ -62,6 +64,14 @@ async def forget_user(parts: Parts, principal: Principal, name: str) -> Erased:
     sweep_seconds = parts.config.principal_ttl_seconds + SWEEP_MARGIN_SECONDS
     async with parts.database.tenant(principal.project) as conn:
         await queries.keep_erased(conn, principal.project, user, sweep_seconds)
+        await audit(
+            conn,
+            principal.project,
+            Event.USER_DELETED,
+            principal=principal,
+            subject=Subject("user", user),
+            address=address,
+        )
     await end_all_for(parts, Caller(principal, user, name))
     erased = await erase(parts.database, forgetting(parts), principal.project, user)
     parts.users.forget(principal.project, user, name)

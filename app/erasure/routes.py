@@ -17,6 +17,7 @@ from app.erasure.forget_user import forget_user
 from app.erasure.types import Deleted, ErasedUser, LessenedConversation
 from app.identity.users import check_name
 from app.responses.parts import Parts
+from app.web.address import address_of
 from app.web.principal import USER_HEADER, Access, Scope, guarded, named_user
 
 
@@ -90,7 +91,8 @@ async def delete_user(
     name = named_user(asked, request.headers.get(USER_HEADER))
     assert name is not None
     check_name(name)
-    return ErasedUser(user=name, forgotten=await forget_user(parts, request.auth, name))
+    erased = await forget_user(parts, request.auth, name, address_of(request.scope))
+    return ErasedUser(user=name, forgotten=erased)
 
 
 ROUTES = [delete_response, delete_completion, delete_conversation, delete_item, delete_user]

@@ -13,6 +13,7 @@ from tests.support.api import Api, Json, message, open_api, text_of
 from tests.support.engine import FakeEngine, run_fake_engine
 from tests.support.eventually import eventually
 from tests.support.heard import heard, something, texts
+from tests.support.keys import made_key, made_project, tables_of
 from tests.support.memories import remember
 from tests.support.postgres_fixtures import fresh_database
 from tests.support.rows import connected
@@ -197,6 +198,24 @@ async def test_what_is_deleted_is_deleted_there(
     await api.respond(third, previous_response_id=two["id"])
     (body,) = asked(engine, third)
     assert said_in(body) == [f"user: {second}", f"assistant: You said: {second}", f"user: {third}"]
+
+
+async def test_what_a_deleted_project_had_there_is_deleted(
+    service: Service, api: Api, engine: FakeEngine
+) -> None:
+    before = set(engine.kept)
+    root = api.with_key(service.admin_key)
+    project = await made_project(root)
+    theirs = api.with_key((await made_key(root, "engine", project=project))["key"])
+    await theirs.as_user("ada").respond(something())
+    await theirs.respond(something())
+    assert len(engine.kept - before) == 2
+    assert (await root.delete(f"/v1/projects/{project}")).status == 200
+
+    async def gone() -> bool:
+        return engine.kept == before and await tables_of(service, project) == {"projects"}
+
+    await eventually(gone)
 
 
 async def test_what_is_gone_there_anyway_is_deleted(

@@ -1,6 +1,6 @@
 """kill -9 amid the deletion of a project: another worker goes on with the rest."""
 
-from collections.abc import AsyncIterator
+from collections.abc import Iterator
 
 import pytest
 
@@ -25,7 +25,7 @@ LEFT = "SELECT count(*) FROM requests WHERE project_id = $1"
 
 
 @pytest.fixture
-def urls(postgres: EmbeddedPostgres) -> AsyncIterator[DatabaseUrls]:
+def urls(postgres: EmbeddedPostgres) -> Iterator[DatabaseUrls]:
     with fresh_database(postgres) as urls:
         yield urls
 

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from app.audit.types import Event
 from app.config import Config
 from app.settings.types import GatewaySettings
 
@@ -33,6 +34,11 @@ def test_every_setting_of_ours_has_a_row() -> None:
     text = (ROOT / "docs" / "settings.md").read_text()
     rows = re.findall(r"^\| `(\w+)` \|", text.partition("## `backstory`")[2], re.M)
     assert sorted(rows) == sorted(GatewaySettings.__struct_fields__)
+
+
+def test_every_audit_event_is_in_the_docs() -> None:
+    text = (ROOT / "docs" / "identity.md").read_text()
+    assert [event for event in Event if f"`{event}`" not in text] == []
 
 
 def test_links_between_pages_lead_somewhere() -> None:
