@@ -65,7 +65,7 @@ async def rich(mine: Api, me: str, backstory: Service) -> list[Json]:
     await mine.send("PATCH", f"/v1/memories/{old['id']}", {"content": "Ada lives in Bonn."})
     await remember(mine, "later", expires_at="2100-01-01T00:00:00Z")
     await _derive(backstory, me)
-    await everything_embedded(backstory)
+    await everything_embedded(backstory, me)
     return await exported(mine)
 
 
@@ -116,11 +116,17 @@ DERIVED = """
 """
 
 
-async def everything_embedded(service: Service) -> None:
+WAITING = """
+    SELECT count(*) FROM outbox o JOIN users u USING (project_id, user_id)
+    WHERE u.external_id = $1 AND o.failed_at IS NULL
+"""
+
+
+async def everything_embedded(service: Service, user: str) -> None:
     from tests.support.eventually import eventually
 
     async def nothing_waits() -> bool:
-        return await count(service, "SELECT count(*) FROM outbox WHERE failed_at IS NULL") == 0
+        return await count(service, WAITING, user) == 0
 
     await eventually(nothing_waits)
 
@@ -200,7 +206,7 @@ async def test_vectors_of_another_model_are_made_anew(
     ]
     report = await imported(there, foreign)
     assert (report["imported"], report["vectors"]) == (len(rich), 0)
-    await everything_embedded(backstory)
+    await everything_embedded(backstory, me)
     models = {vector["model"] for line in await exported(there) for vector in line["vectors"]}
     assert models == {"all-MiniLM-L6-v2"}
 
