@@ -117,6 +117,7 @@ class Config(msgspec.Struct, frozen=True, kw_only=True):
 
     # What keys and users may spend
     limit_lease_seconds: Seconds = 0.5
+    limit_output_tokens: Positive = 1_000
 
     # Times
     principal_ttl_seconds: Seconds = 10.0

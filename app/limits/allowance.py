@@ -1,6 +1,7 @@
 """What one call may spend: by the key that makes it, and by the user whom it is for."""
 
-from collections.abc import Mapping
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
 
 from app.limits.refusal import duration
 from app.limits.stock import Stock
@@ -25,6 +26,22 @@ class Allowance:
             if counter.measure in needs
         ]
         return await self._stock.take(lines) if lines else []
+
+    def give(self, taken: Sequence[Taken], used: Mapping[Measure, int]) -> None:
+        """Of each counter, what was taken and not used; or owes it what was used beyond."""
+        by_counter: dict[Counter, list[Taken]] = defaultdict(list)
+        for part in taken:
+            by_counter[part.counter].append(part)
+        for counter, parts in by_counter.items():
+            self._give(parts, sum(part.amount for part in parts) - used.get(counter.measure, 0))
+
+    def _give(self, parts: list[Taken], back: int) -> None:
+        """To the windows that were taken of last, first."""
+        for part in reversed(parts[1:]):
+            amount = max(0, min(back, part.amount))
+            self._stock.give(part, amount)
+            back -= amount
+        self._stock.give(parts[0], back)
 
     def limits(self, *measures: Measure) -> bool:
         return any(counter.measure in measures for counter in self._limits)

@@ -15,6 +15,8 @@ from app.conversations.types import NewCompaction
 from app.engine.types import EngineRequest, Event, Item
 from app.errors import EngineError
 from app.ids import ItemId, RequestId, created_at, new_id
+from app.limits.allowance import Allowance
+from app.limits.spending import Usage, billed, usage_in
 from app.responses.opened import Opened
 from app.responses.parts import Parts
 from app.responses.types import Call
@@ -43,14 +45,28 @@ async def compaction_of(
     started = time.perf_counter()
     try:
         how = summarising(parts, request, threshold, window)
-        compaction = await compact(how, plan)
-        note_usage(record, compaction.usage)
+        compaction = await paid_compaction(call.allowance, how, plan, record)
     except EngineError as error:
         record.status, record.error_code = error.status, error.code
         raise
     finally:
         record.total_ms = (time.perf_counter() - started) * 1000
         parts.request_log.add(record)
+    return compaction
+
+
+async def paid_compaction(
+    allowance: Allowance | None, how: Summarising, plan: Plan, record: RequestRecord
+) -> Compaction:
+    """Raises EngineError, TooManyRequests, or Unavailable."""
+    expected = Usage(int(plan.summarised_tokens), how.summary_tokens)
+    async with billed(allowance, expected) as bill:
+        compaction = await compact(how, plan)
+        record.input_tokens = compaction.usage.get("input_tokens")
+        record.output_tokens = compaction.usage.get("output_tokens")
+        record.cached_tokens = compaction.usage.get("cached_tokens")
+        if compaction.usage:
+            bill.used = usage_in(compaction.usage) or expected
     return compaction
 
 
@@ -72,12 +88,6 @@ def summarising(
         summary_tokens=min(parts.config.compact_summary_tokens, most),
         timeout_seconds=parts.config.compact_timeout_seconds,
     )
-
-
-def note_usage(record: RequestRecord, usage: dict[str, int]) -> None:
-    record.input_tokens = usage.get("input_tokens")
-    record.output_tokens = usage.get("output_tokens")
-    record.cached_tokens = usage.get("cached_tokens")
 
 
 def _record_of(parts: Parts, call: Call, model: str) -> RequestRecord:

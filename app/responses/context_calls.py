@@ -6,7 +6,7 @@ from typing import NamedTuple
 import msgspec
 
 from app.blobs.take import NewImages
-from app.contexts.compact import compact, plan_compaction
+from app.contexts.compact import plan_compaction
 from app.contexts.compacted import Compacted
 from app.contexts.seal import Sealed
 from app.conversations.contents import shown
@@ -14,7 +14,8 @@ from app.conversations.context import Context
 from app.conversations.references import with_references
 from app.engine.types import EngineRequest, Item
 from app.ids import ItemId, id_text, new_id
-from app.responses.compaction import PURPOSE, note_usage, summarising
+from app.limits.allowance import Allowance
+from app.responses.compaction import PURPOSE, paid_compaction, summarising
 from app.responses.context_request import UNNAMED
 from app.responses.opened import Opened, opened
 from app.responses.parts import Parts
@@ -48,7 +49,11 @@ async def count_tokens(parts: Parts, caller: Caller, request: CreateRequest) -> 
 
 
 async def compact_context(
-    parts: Parts, caller: Caller, request: CreateRequest, record: RequestRecord
+    parts: Parts,
+    caller: Caller,
+    request: CreateRequest,
+    record: RequestRecord,
+    allowance: Allowance | None,
 ) -> CompactedContext:
     """Nothing of it is stored. Raises EngineError where the engine gives no summary."""
     with parts.runs.place():
@@ -59,8 +64,8 @@ async def compact_context(
         record.purpose, record.model, record.engine = PURPOSE, asked.model, parts.engine.name
         record.user_id = seen.context.user
         how = summarising(parts, asked, int(size.tokens), window)
-        compaction = await compact(how, plan_compaction(asked.input, size.weights, keep))
-        note_usage(record, compaction.usage)
+        plan = plan_compaction(asked.input, size.weights, keep)
+        compaction = await paid_compaction(allowance, how, plan, record)
     compacted = compaction.compacted
     kept = await parts.images.shown(caller.project, seen.context.user, compacted.kept, images)
     compacted = msgspec.structs.replace(compacted, kept=kept)

@@ -32,10 +32,10 @@ async def compact_response(
 ) -> CompactedContext:
     asked = read_compact(await request.body(), parts.config)
     caller = await parts.users.caller_of(request, asked.fields.user)
-    await parts.limiter.admit(caller, request.scope)
+    allowance = await parts.limiter.admit(caller, request.scope)
     record = record_of(request.scope)
     assert record is not None
-    return await compact_context(parts, caller, asked, record)
+    return await compact_context(parts, caller, asked, record, allowance)
 
 
 ROUTES = [count_input_tokens, compact_response]

@@ -15,6 +15,7 @@ from app.responses.complete import ENDS, Completer
 from app.responses.conduct import conduct, flight_key, land, turn_plan
 from app.responses.fitting import fitted
 from app.responses.log import unpack
+from app.responses.metered import metered, reserved
 from app.responses.parts import Parts
 from app.responses.resource import new_resource
 from app.responses.run import Run
@@ -31,6 +32,7 @@ async def create(parts: Parts, call: Call) -> Answer:
     with parts.runs.place():
         road = await survey(parts, call)
         await _look_into_cache(parts, road)
+        road.spending = await reserved(parts, road)
         run = _depart(parts, road)
         plan = turn_plan(road)
         if call.request.background:
@@ -49,6 +51,8 @@ async def _begin_in_background(parts: Parts, road: Road, run: Run, plan: TurnPla
         await parts.leases.open(run, plan, road.call.claim)
     except BaseException:
         land(parts, road)
+        if road.spending and road.flight is None:
+            road.spending.settle(None)
         raise
 
 
@@ -112,18 +116,20 @@ def _events(parts: Parts, road: Road) -> AsyncGenerator[Batch]:
         return _nothing()
     if road.entry:
         return _replay(road.entry)
-    if road.cache is None or not road.cache.read:
+    if not road.shared:
         return _engine_events(parts, road)
     road.flight, leads = parts.flights.join(flight_key(road), lambda: _engine_events(parts, road))
     if not leads:
         road.status = "COALESCED"
+        if road.spending:
+            road.spending.settle(None)
     return road.flight.follow()
 
 
 def _engine_events(parts: Parts, road: Road) -> AsyncGenerator[Batch]:
     if road.fit:
-        return fitted(parts, road.fit, road.engine_request)
-    return parts.engine.stream(road.engine_request)
+        return metered(parts, road, fitted(parts, road.fit, road.engine_request))
+    return metered(parts, road, parts.engine.stream(road.engine_request))
 
 
 async def _nothing() -> AsyncGenerator[Batch]:

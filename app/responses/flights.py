@@ -63,11 +63,15 @@ class Flights:
         self, key: Hashable, depart: Callable[[], AsyncGenerator[Batch]]
     ) -> tuple[Flight, bool]:
         """The flight under this key, and whether it began just now; none that has failed."""
-        flight = self._flights.get(key)
-        if flight and not flight.failed:
+        if flight := self.find(key):
             return flight, False
         flight = self._flights[key] = Flight(depart())
         return flight, True
+
+    def find(self, key: Hashable) -> Flight | None:
+        """One that can be joined."""
+        flight = self._flights.get(key)
+        return flight if flight and not flight.failed else None
 
     def land(self, key: Hashable, flight: Flight) -> None:
         if self._flights.get(key) is flight:

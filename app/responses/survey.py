@@ -17,6 +17,7 @@ from app.conversations.thread import begin_thread, find_thread
 from app.engine.types import EngineRequest, Item
 from app.errors import Forbidden
 from app.ids import PROJECT_ITSELF, ProjectId, ResponseId, UserId, id_text, new_id
+from app.limits.spending import Spending
 from app.responses.fitting import Fit, Turn, plan_fit
 from app.responses.flights import Flight
 from app.responses.native import continued
@@ -48,6 +49,13 @@ class Road(msgspec.Struct, kw_only=True):
     entry: CacheEntry | None = None
     flight: Flight | None = None
     status: CacheStatus | None = None
+    spending: Spending | None = None
+    """What the engine may cost, where that is limited."""
+
+    @property
+    def shared(self) -> bool:
+        """Whether identical calls at once are one."""
+        return self.cache is not None and self.cache.read
 
     @property
     def headers(self) -> dict[str, str]:

@@ -9,6 +9,8 @@ from app.config import Config
 from app.embeddings.types import Embedder
 from app.identity.users import Users
 from app.limits.limiter import Limiter
+from app.limits.meter import BYTES_A_TOKEN
+from app.limits.spending import Usage, billed
 from app.settings.models import check_model
 from app.settings.read import SettingsReader
 from app.usage.record import record_of
@@ -32,14 +34,17 @@ async def create_embeddings(
     settings: NamedDependency[SettingsReader],
     limiter: NamedDependency[Limiter],
 ) -> dict[str, Any]:
-    asked = decode(await request.body(), EmbeddingFields)
+    given = await request.body()
+    asked = decode(given, EmbeddingFields)
     caller = await users.caller_of(request, asked.user)
     await check_model(settings, request.auth, asked.model)
-    await limiter.admit(caller, request.scope)
+    allowance = await limiter.admit(caller, request.scope)
     record = record_of(request.scope)
     assert record is not None
     record.model, record.engine = embedder.model, "embedder"
-    body, record.input_tokens = await embed_texts(embedder, config, asked)
+    async with billed(allowance, Usage(len(given) // BYTES_A_TOKEN, 0)) as bill:
+        body, record.input_tokens = await embed_texts(embedder, config, asked)
+        bill.used = Usage(record.input_tokens, 0)
     return body
 
 

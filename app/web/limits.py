@@ -19,6 +19,9 @@ class Limits(
     requests_per_minute: Count | UnsetType | None = UNSET
     requests_per_day: Count | UnsetType | None = UNSET
     requests_per_month: Count | UnsetType | None = UNSET
+    tokens_per_minute: Count | UnsetType | None = UNSET
+    tokens_per_day: Count | UnsetType | None = UNSET
+    tokens_per_month: Count | UnsetType | None = UNSET
 
 
 def read_limits(stored: Any) -> Limits | None:

@@ -16,6 +16,7 @@ from tests.support.engine import FakeEngine
 from tests.support.heard import something
 from tests.support.limits import limited_key
 from tests.support.postgres_fixtures import fresh_database
+from tests.support.rows import connected
 from tests.support.worker import Worker, run_worker
 
 BUDGET = 100
@@ -36,6 +37,7 @@ async def two(
         data_dir=tmp_path,
         engine_url=fake_engine.url,
         engine_api_key=fake_engine.key,
+        database_statement_timeout_seconds=2,
         log_level="error",
     )
     with fresh_database(postgres) as urls:
@@ -75,3 +77,17 @@ async def test_what_a_killed_worker_held_is_lost_and_nothing_is_given_twice(two:
     assert before == 100
     assert 1_000 - 200 - STEPS_MAX <= before + after <= 1_000
     assert await limited.used("requests_per_day") == 1_000
+
+
+async def test_without_counters_who_is_limited_waits_and_others_go_on(two: Two) -> None:
+    """The table is locked away: what cannot be counted is not let through."""
+    limited = await limited_key(two.service.service, two.second, requests_per_day=5)
+    free = two.second.with_key(two.service.service.api_key)
+    async with connected(two.service.service.urls.owner) as conn, conn.transaction():
+        await conn.execute("LOCK TABLE limit_counters IN ACCESS EXCLUSIVE MODE")
+        refused = await limited.api.create(something(), store=False)
+        assert (refused.status, refused.error["code"]) == (503, "storage_unavailable")
+        assert refused.headers["Retry-After"]
+        assert (await free.create(something())).status == 200
+    assert (await limited.api.create(something(), store=False)).status == 200
+    assert await limited.used("requests_per_day") == 1
