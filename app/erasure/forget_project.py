@@ -14,6 +14,7 @@ import structlog
 from app.config import Config
 from app.db.crossed import again_if_crossed
 from app.db.database import Database
+from app.db.sql import Connection
 from app.erasure import queries
 from app.erasure.at_engine import leave_to_project
 from app.ids import PROJECT_ITSELF, ProjectId
@@ -82,18 +83,28 @@ async def forget_project(parts: Parts, project: ProjectId) -> datetime | None:
         return None
     speaker = Principal(project, None, frozenset())
     await end_all_in(parts, Caller(speaker, everyone=True))
-    last_at = _last_at(deleted_at, parts.config)
-    emptying = _Emptying(parts, project, is_last=began >= last_at)
+    emptying = _Emptying(parts, project, is_last=began >= _last_at(deleted_at, parts.config))
     if not await emptying.run():
         return datetime.now(UTC)
-    if began < (again_at := _again_at(deleted_at, parts.config)):
+    next_at = _next_pass(emptying, began, deleted_at, parts.config)
+    if next_at is None:
+        async with parts.database.tenant(project) as conn:
+            await queries.delete_project(conn, project)
+    return next_at
+
+
+def _next_pass(
+    emptied: "_Emptying", began: datetime, deleted_at: datetime, config: Config
+) -> datetime | None:
+    last_at = _last_at(deleted_at, config)
+    if began < (again_at := _again_at(deleted_at, config)):
         return again_at
+    if emptied.waits_for_engine:
+        return began + timedelta(seconds=config.erasure_sweep_seconds)
     if began < last_at:
         return last_at
-    if emptying.rows:  # something writes still, as a long import may
+    if emptied.rows:  # something writes still, as a long import may
         return began + (last_at - deleted_at)
-    async with parts.database.tenant(project) as conn:
-        await queries.delete_project(conn, project)
     return None
 
 
@@ -117,6 +128,7 @@ class _Emptying:
         self._is_last = is_last
         self._deadline = asyncio.get_running_loop().time() + parts.config.outbox_lease_seconds / 2
         self.rows = 0
+        self.waits_for_engine = False
 
     async def run(self) -> bool:
         """Whether it came to its end in time."""
@@ -152,4 +164,12 @@ class _Emptying:
             await queries.read_by_index(conn)
             if table == "outbox" and not self._is_last:
                 return await queries.delete_some_jobs(conn, self._project, ROWS_AT_A_TIME)
+            if table == "engine_keys" and await self._are_needed(conn):
+                return 0
             return await queries.delete_some(conn, self._project, table, ROWS_AT_A_TIME)
+
+    async def _are_needed(self, conn: Connection) -> bool:
+        """What is deleted at the engine is deleted there with the project's own key of it."""
+        if not self._is_last:
+            self.waits_for_engine = await queries.has_work_at_engine(conn, self._project)
+        return self.waits_for_engine

@@ -105,6 +105,7 @@ _get_deleted_at = _sql.statement("get_deleted_at")
 _list_kept_at_engine = _sql.statement("list_kept_at_engine")
 _delete_some = _sql.statement("delete_some")
 _delete_some_jobs = _sql.statement("delete_some_jobs")
+_has_work_at_engine = _sql.statement("has_work_at_engine")
 _delete_project = _sql.statement("delete_project")
 _delete_engine_responses = _sql.rows("delete_engine_responses", KeptThere)
 
@@ -269,6 +270,10 @@ async def delete_some(conn: Connection, project: ProjectId, table: str, most: in
 
 async def delete_some_jobs(conn: Connection, project: ProjectId, most: int) -> int:
     return await _delete_some_jobs.run(conn, project=project, most=most)
+
+
+async def has_work_at_engine(conn: Connection, project: ProjectId) -> bool:
+    return bool(await _has_work_at_engine.value(conn, project=project))
 
 
 async def delete_project(conn: Connection, project: ProjectId) -> None:

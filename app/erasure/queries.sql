@@ -375,6 +375,12 @@ DELETE FROM outbox WHERE project_id = :project AND outbox_id IN (
     WHERE project_id = :project AND topic <> 'delete_at_engine'
     LIMIT :most);
 
+-- name: has_work_at_engine
+-- Whether something of a project is to be deleted at an engine yet.
+SELECT EXISTS (
+    SELECT FROM outbox
+    WHERE project_id = :project AND topic = 'delete_at_engine' AND failed_at IS NULL);
+
 -- name: delete_project!
 -- Nothing of it is left.
 DELETE FROM projects WHERE project_id = :project AND deleted_at IS NOT NULL;

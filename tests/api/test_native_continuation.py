@@ -38,6 +38,8 @@ async def service(
         engine_breaker_open_seconds=0.1,
         outbox_poll_seconds=0.05,
         recall_timeout_seconds=5,
+        principal_ttl_seconds=0.5,
+        erasure_sweep_seconds=0.2,
     )
     with fresh_database(postgres) as urls:
         async with run_service(urls, config) as service:
@@ -203,19 +205,26 @@ async def test_what_is_deleted_is_deleted_there(
 async def test_what_a_deleted_project_had_there_is_deleted(
     service: Service, api: Api, engine: FakeEngine
 ) -> None:
-    before = set(engine.kept)
-    root = api.with_key(service.admin_key)
+    """With the project's own key of it, which stays until that is done."""
+    before, root = set(engine.kept), api.with_key(service.admin_key)
     project = await made_project(root)
-    theirs = api.with_key((await made_key(root, "engine", project=project))["key"])
+    theirs = api.with_key((await made_key(root, "engine", "admin", project=project))["key"])
+    engine.keys.add("sk-theirs")
+    put = await theirs.send("PUT", "/v1/engine_key", {"api_key": "sk-theirs"})
+    assert put.status == 200
     await theirs.as_user("ada").respond(something())
     await theirs.respond(something())
     assert len(engine.kept - before) == 2
+    engine.outage = 503
     assert (await root.delete(f"/v1/projects/{project}")).status == 200
 
-    async def gone() -> bool:
-        return engine.kept == before and await tables_of(service, project) == {"projects"}
+    async def left(tables: set[str]) -> bool:
+        return await tables_of(service, project) == tables
 
-    await eventually(gone)
+    await eventually(lambda: left({"projects", "outbox", "engine_keys"}))
+    engine.outage = None
+    await eventually(lambda: left({"projects"}))
+    assert engine.kept == before
 
 
 async def test_what_is_gone_there_anyway_is_deleted(

@@ -60,7 +60,7 @@ WHOLE_PROJECT_READ = {
         ("list_scopes", "list_owners"), "one row a user that has memories, for all users' recall"
     ),
     **dict.fromkeys(
-        ("list_kept_at_engine", "delete_some_jobs"),
+        ("list_kept_at_engine", "delete_some_jobs", "has_work_at_engine"),
         "all that a deleted project has goes, some by some",
     ),
     "count_users_backlog": "only what waits is there",
