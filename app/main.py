@@ -53,6 +53,7 @@ from app.jobs.runner import open_job_runner
 from app.limits import routes as limits_routes
 from app.limits.change import Limiting
 from app.limits.limiter import Limiter, tell_limits
+from app.limits.prices import Prices
 from app.limits.stock import open_stock
 from app.log import set_up_log
 from app.memory import routes as memory_routes
@@ -233,7 +234,7 @@ async def _lifespan(app: Litestar, config: Config) -> AsyncIterator[None]:
             images=Images(database, config, settings, fetcher),
             users=users,
             settings=settings,
-            limiter=Limiter(stock, settings),
+            limiter=Limiter(stock, settings, Prices(config.engine_url)),
             jobs=jobs,
             request_log=request_log,
             runs=runs,

@@ -1,8 +1,9 @@
 """What one call may spend: by the key that makes it, and by the user whom it is for."""
 
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 
+from app.limits.prices import Cost
 from app.limits.refusal import duration
 from app.limits.stock import Stock
 from app.limits.types import Counter, Line, Taken
@@ -12,11 +13,17 @@ SHOWN: tuple[Measure, ...] = ("requests", "tokens")
 
 
 class Allowance:
-    """`limits` are those in force, by their counters."""
+    """`limits` are those in force, by their counters; `cost` tells what models cost."""
 
-    def __init__(self, stock: Stock, limits: Mapping[Counter, int]) -> None:
+    def __init__(
+        self,
+        stock: Stock,
+        limits: Mapping[Counter, int],
+        cost: Callable[[str], Awaitable[Cost | None]],
+    ) -> None:
         self._stock = stock
         self._limits = limits
+        self.cost = cost
 
     async def take(self, needs: Mapping[Measure, int]) -> list[Taken]:
         """Raises TooManyRequests, or Unavailable."""

@@ -1,5 +1,6 @@
 """Letting requests in, as far as keys and users may spend."""
 
+from functools import partial
 from uuid import UUID
 
 import msgspec
@@ -7,6 +8,7 @@ from litestar.types import Message, Scope
 
 from app.ids import ProjectId, UserId
 from app.limits.allowance import Allowance
+from app.limits.prices import Cost, Prices
 from app.limits.stock import Stock
 from app.limits.types import NOBODY, Counter
 from app.limits.units import counted
@@ -20,6 +22,7 @@ STATE = "allowance"
 class Limiter(msgspec.Struct, frozen=True):
     stock: Stock
     settings: SettingsReader
+    prices: Prices
 
     async def admit(self, caller: Caller, scope: Scope | None = None) -> Allowance | None:
         """Counts a request, and tells its answer's headers so. None where nothing is limited.
@@ -29,11 +32,14 @@ class Limiter(msgspec.Struct, frozen=True):
         limits = await self._limits(caller)
         if not limits:
             return None
-        allowance = Allowance(self.stock, limits)
+        allowance = Allowance(self.stock, limits, partial(self._cost, caller))
         if scope is not None:
             scope.setdefault("state", {})[STATE] = allowance
         await allowance.take({"requests": 1})
         return allowance
+
+    async def _cost(self, caller: Caller, model: str) -> Cost | None:
+        return await self.prices.cost(model, await self.settings.read(caller.project, caller.user))
 
     async def _limits(self, caller: Caller) -> dict[Counter, int]:
         project, key = caller.project, caller.principal.key

@@ -6,7 +6,8 @@ from contextlib import aclosing
 from app.engine.deltas import Deltas
 from app.engine.types import Batch, Event
 from app.errors import EngineError, TooManyRequests, Unavailable
-from app.limits.spending import Spending, Usage, usage_in
+from app.limits.spending import Spending
+from app.limits.usage import Usage, usage_in
 
 BYTES_A_TOKEN = 4
 ENDS = ("response.completed", "response.incomplete", "response.failed", "error")

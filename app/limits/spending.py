@@ -1,33 +1,24 @@
 """What one engine call costs: reserved before it is made, settled when it ended."""
 
 import asyncio
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from typing import NamedTuple
 
 import msgspec
 
 from app.limits.allowance import Allowance
+from app.limits.prices import Cost
 from app.limits.types import Taken
+from app.limits.usage import Usage
 from app.web.limits import Measure
-
-
-class Usage(NamedTuple):
-    input_tokens: int
-    output_tokens: int
-    cached_tokens: int = 0
-    """Of the input: cheaper, where there is a price for them."""
-
-    @property
-    def tokens(self) -> int:
-        return self.input_tokens + self.output_tokens
 
 
 class Spending:
     """Made by `reserve`. It is settled once, whatever becomes of the call."""
 
-    def __init__(self, allowance: Allowance, reserved: Usage) -> None:
+    def __init__(self, allowance: Allowance, reserved: Usage, cost: Cost | None) -> None:
         self.reserved = reserved
+        self._cost = cost
         self._allowance = allowance
         self._taken: list[Taken] = []
         self._settled = False
@@ -52,30 +43,20 @@ class Spending:
         self._allowance.give(self._taken, amounts)
 
     def _needs(self, usage: Usage) -> dict[Measure, int]:
-        return {"tokens": max(1, usage.tokens)}
+        needs: dict[Measure, int] = {"tokens": max(1, usage.tokens)}
+        if self._cost:
+            needs["usd"] = max(1, self._cost(usage))
+        return needs
 
 
-async def reserve(allowance: Allowance | None, usage: Usage) -> Spending | None:
+async def reserve(allowance: Allowance | None, model: str, usage: Usage) -> Spending | None:
     """None where nothing limits what a call costs. Raises TooManyRequests, or Unavailable."""
-    if allowance is None or not allowance.limits("tokens"):
+    if allowance is None or not allowance.limits("tokens", "usd"):
         return None
-    spending = Spending(allowance, usage)
+    cost = await allowance.cost(model) if allowance.limits("usd") else None
+    spending = Spending(allowance, usage, cost)
     await spending.begin()
     return spending
-
-
-def usage_in(said: Mapping[str, object] | None) -> Usage | None:
-    """An engine's usage, nested or flat, where it tells one."""
-    if not isinstance(said, Mapping):
-        return None
-    given, made = said.get("input_tokens"), said.get("output_tokens")
-    if not (isinstance(given, int) and isinstance(made, int)):
-        return None
-    if not given + made:
-        return None
-    details = said.get("input_tokens_details", said)
-    cached = details.get("cached_tokens") if isinstance(details, Mapping) else 0
-    return Usage(given, made, cached if isinstance(cached, int) else 0)
 
 
 class Bill(msgspec.Struct):
@@ -86,9 +67,9 @@ class Bill(msgspec.Struct):
 
 
 @asynccontextmanager
-async def billed(allowance: Allowance | None, expected: Usage) -> AsyncIterator[Bill]:
+async def billed(allowance: Allowance | None, model: str, expected: Usage) -> AsyncIterator[Bill]:
     """What is noted as used is settled. Raises TooManyRequests, or Unavailable."""
-    spending = await reserve(allowance, expected)
+    spending = await reserve(allowance, model, expected)
     bill = Bill()
     try:
         yield bill

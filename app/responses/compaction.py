@@ -16,7 +16,8 @@ from app.engine.types import EngineRequest, Event, Item
 from app.errors import EngineError
 from app.ids import ItemId, RequestId, created_at, new_id
 from app.limits.allowance import Allowance
-from app.limits.spending import Usage, billed, usage_in
+from app.limits.spending import billed
+from app.limits.usage import Usage, usage_in
 from app.responses.opened import Opened
 from app.responses.parts import Parts
 from app.responses.types import Call
@@ -60,7 +61,7 @@ async def paid_compaction(
 ) -> Compaction:
     """Raises EngineError, TooManyRequests, or Unavailable."""
     expected = Usage(int(plan.summarised_tokens), how.summary_tokens)
-    async with billed(allowance, expected) as bill:
+    async with billed(allowance, how.model, expected) as bill:
         compaction = await compact(how, plan)
         record.input_tokens = compaction.usage.get("input_tokens")
         record.output_tokens = compaction.usage.get("output_tokens")

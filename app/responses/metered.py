@@ -6,7 +6,8 @@ from app.contexts.weights import weigh_request
 from app.engine.types import Batch, EngineRequest
 from app.errors import BackstoryError
 from app.limits.meter import Meter
-from app.limits.spending import Spending, Usage, reserve
+from app.limits.spending import Spending, reserve
+from app.limits.usage import Usage
 from app.responses.conduct import flight_key
 from app.responses.parts import Parts
 from app.responses.survey import Road
@@ -16,7 +17,7 @@ async def reserved(parts: Parts, road: Road) -> Spending | None:
     """None where nothing is limited, or another pays. Raises TooManyRequests, or Unavailable."""
     if road.call.allowance is None or not _asks_engine(parts, road):
         return None
-    return await reserve(road.call.allowance, _expected(parts, road))
+    return await reserve(road.call.allowance, road.engine_request.model, _expected(parts, road))
 
 
 def metered(parts: Parts, road: Road, events: AsyncGenerator[Batch]) -> AsyncGenerator[Batch]:

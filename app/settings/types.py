@@ -8,7 +8,7 @@ import msgspec
 from msgspec import Meta
 
 from app.ids import UserId
-from app.web.limits import Limits
+from app.web.limits import Dollars, Limits
 
 OWN_KEY = "backstory"
 SUMMARIZE_AFTER_MAX = 12_000
@@ -24,9 +24,17 @@ Origin = Annotated[str, Meta(pattern=r"^(\*|[a-z][a-z0-9+.-]*://[^\sA-Z/?#*@]{1,
 
 OF_PROJECT_ALONE = {
     *("signup", "session_token_seconds", "session_seconds", "cors_origins"),
-    "user_limits",
+    *("user_limits", "prices"),
 }
 """Settings that no user has another value of."""
+
+
+class ModelPrice(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Dollars for a million tokens. Cached input costs as other input where nothing is said."""
+
+    input: Dollars
+    output: Dollars
+    cached_input: Dollars | None = None
 
 
 class GatewaySettings(msgspec.Struct, frozen=True, kw_only=True):
@@ -71,6 +79,8 @@ class GatewaySettings(msgspec.Struct, frozen=True, kw_only=True):
     """What users may ask for with their sessions; None is every model that there is."""
     user_limits: Limits | None = None
     """What each user may spend, as far as it is not said of them otherwise."""
+    prices: Annotated[dict[str, ModelPrice], Meta(max_length=MODELS_MAX)] = {}
+    """What models cost here, whatever is known of them elsewhere."""
 
 
 class StoredValue(msgspec.Struct, frozen=True):

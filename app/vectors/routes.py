@@ -10,7 +10,8 @@ from app.embeddings.types import Embedder
 from app.identity.users import Users
 from app.limits.limiter import Limiter
 from app.limits.meter import BYTES_A_TOKEN
-from app.limits.spending import Usage, billed
+from app.limits.spending import billed
+from app.limits.usage import Usage
 from app.settings.models import check_model
 from app.settings.read import SettingsReader
 from app.usage.record import record_of
@@ -42,7 +43,7 @@ async def create_embeddings(
     record = record_of(request.scope)
     assert record is not None
     record.model, record.engine = embedder.model, "embedder"
-    async with billed(allowance, Usage(len(given) // BYTES_A_TOKEN, 0)) as bill:
+    async with billed(allowance, embedder.model, Usage(len(given) // BYTES_A_TOKEN, 0)) as bill:
         body, record.input_tokens = await embed_texts(embedder, config, asked)
         bill.used = Usage(record.input_tokens, 0)
     return body

@@ -10,6 +10,8 @@ Span = Literal["minute", "day", "month"]
 
 Count = Annotated[int, Meta(ge=0, le=10**15)]
 
+Dollars = Annotated[float, Meta(ge=0, le=10**6)]
+
 
 class Limits(
     msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True
@@ -22,6 +24,8 @@ class Limits(
     tokens_per_minute: Count | UnsetType | None = UNSET
     tokens_per_day: Count | UnsetType | None = UNSET
     tokens_per_month: Count | UnsetType | None = UNSET
+    usd_per_day: Dollars | UnsetType | None = UNSET
+    usd_per_month: Dollars | UnsetType | None = UNSET
 
 
 def read_limits(stored: Any) -> Limits | None:
