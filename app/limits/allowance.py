@@ -3,6 +3,7 @@
 from collections import defaultdict
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 
+from app.limits.block import Block
 from app.limits.prices import Cost
 from app.limits.refusal import duration
 from app.limits.stock import Stock
@@ -23,6 +24,8 @@ class Allowance:
     ) -> None:
         self._stock = stock
         self._limits = limits
+        self._blocks: dict[Counter, Block] = {}
+        """Of which was taken: a long call outlives what the stock remembers of them."""
         self.cost = cost
 
     async def take(self, needs: Mapping[Measure, int]) -> list[Taken]:
@@ -32,7 +35,11 @@ class Allowance:
             for counter, most in self._limits.items()
             if counter.measure in needs
         ]
-        return await self._stock.take(lines) if lines else []
+        taken = await self._stock.take(lines) if lines else []
+        for line in lines:
+            if block := self._stock.block(line.counter):
+                self._blocks[line.counter] = block
+        return taken
 
     def give(self, taken: Sequence[Taken], used: Mapping[Measure, int]) -> None:
         """Of each counter, what was taken and not used; or owes it what was used beyond."""
@@ -60,11 +67,14 @@ class Allowance:
             said.update(self._headers_of(measure))
         return said
 
+    def _block(self, counter: Counter) -> Block | None:
+        return self._stock.block(counter) or self._blocks.get(counter)
+
     def _headers_of(self, measure: Measure) -> dict[str, str]:
         blocks = [
             block
             for counter in self._limits
-            if counter.measure == measure and (block := self._stock.block(counter))
+            if counter.measure == measure and (block := self._block(counter))
         ]
         if not blocks:
             return {}

@@ -87,6 +87,13 @@ async def test_every_way_to_the_engine_counts(backstory: Service, api: Api) -> N
     await eventually(counted)
 
 
+async def test_a_long_answer_is_told_too(backstory: Service, api: Api) -> None:
+    """Longer than the worker holds what it was granted, and than it remembers that."""
+    limited = await limited_key(backstory, api, requests_per_day=100)
+    reply = await limited.api.create(something("[[words:30]] [[delay:0.06]]"))
+    assert rates(reply)[:2] == ["100", "99"]
+
+
 async def test_a_connection_is_told_too(backstory: Service, api: Api) -> None:
     limited = await limited_key(backstory, api, requests_per_day=1)
     async with socket_to(backstory, Authorization=f"Bearer {limited.api.key}") as socket:
