@@ -73,6 +73,21 @@ async def enqueue_once(
     await queries.insert_job_once(conn, project, topic, Work(user_id, subject_id, payload))
 
 
+async def enqueue_alone(
+    conn: Connection,
+    project: ProjectId,
+    topic: Topic,
+    user_id: UserId,
+    subject_id: UUID,
+    payload: Any,
+    rest: timedelta,
+) -> None:
+    """As `enqueue`, unless the same is there: waiting, begun, or given up not longer ago than
+    `rest`. For what is asked for again and again."""
+    work = Work(user_id, subject_id, payload)
+    await queries.insert_job_alone(conn, project, topic, work, rest)
+
+
 async def done(conn: Connection, job: Job) -> None:
     """Called in the transaction that does the work, so that its effect comes exactly once.
 

@@ -14,6 +14,7 @@ _insert_jobs = _sql.statement("insert_jobs")
 _gather_into_job = _sql.statement("gather_into_job")
 _insert_gathering_job = _sql.statement("insert_gathering_job")
 _insert_job_once = _sql.statement("insert_job_once")
+_insert_job_alone = _sql.statement("insert_job_alone")
 _insert_job_at = _sql.statement("insert_job_at")
 _claim_jobs = _sql.rows("claim_jobs", Job)
 _delete_job = _sql.statement("delete_job")
@@ -70,6 +71,21 @@ async def insert_gathering_job(
         subject_id=work.subject_id,
         payload=work.payload,
         wait=wait,
+    )
+
+
+async def insert_job_alone(
+    conn: Connection, project: ProjectId, topic: Topic, work: Work, rest: timedelta
+) -> None:
+    await _insert_job_alone.run(
+        conn,
+        project=project,
+        topic=topic,
+        outbox_id=new_id(),
+        user_id=work.user_id,
+        subject_id=work.subject_id,
+        payload=work.payload,
+        rest=rest,
     )
 
 

@@ -47,6 +47,22 @@ WHERE NOT EXISTS (
       AND user_id = :user_id AND payload::text = :payload::json::text
       AND attempts = 0 AND failed_at IS NULL);
 
+-- name: insert_job_alone!
+-- Work to be done, unless the same waits, is being done, or failed a moment ago. What failed longer
+-- ago is due again instead, so that the same never has two rows.
+WITH again AS (
+    UPDATE outbox SET failed_at = NULL, attempts = 0, run_at = now(), created_at = now()
+    WHERE project_id = :project AND subject_id = :subject_id AND topic = :topic
+      AND user_id = :user_id AND payload::text = :payload::json::text
+      AND failed_at < now() - :rest::interval
+)
+INSERT INTO outbox (project_id, outbox_id, topic, user_id, subject_id, payload)
+SELECT :project, :outbox_id, :topic, :user_id, :subject_id, :payload
+WHERE NOT EXISTS (
+    SELECT FROM outbox
+    WHERE project_id = :project AND subject_id = :subject_id AND topic = :topic
+      AND user_id = :user_id AND payload::text = :payload::json::text);
+
 -- name: claim_jobs
 -- Takes due work of one topic, of all projects, and leases it.
 SELECT project_id, outbox_id, topic, user_id, subject_id, payload, attempts, run_at

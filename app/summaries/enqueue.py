@@ -1,5 +1,6 @@
 """Summaries that are to be made in the background."""
 
+from datetime import timedelta
 from typing import Any
 
 from app.conversations.types import Turn
@@ -8,6 +9,8 @@ from app.ids import PROJECT_ITSELF, ProjectId, UserId
 from app.jobs import outbox
 from app.settings.read import SettingsReader
 from app.summaries.about import About, conversation_key
+
+PROFILE_REST = timedelta(hours=1)
 
 
 class Automatic:
@@ -26,6 +29,19 @@ class Automatic:
         if turn.conversation_id:
             about = About(project, turn.user_id, conversation_key(turn.conversation_id))
             await enqueue_once(conn, about, {"about": about.key, "automatic": True})
+
+
+async def enqueue_profile(conn: Connection, about: About) -> None:
+    """Each reading of a profile asks for it: so it rests where the engine fails at it."""
+    await outbox.enqueue_alone(
+        conn,
+        about.project,
+        "summarize",
+        about.user,
+        about.user,
+        {"about": about.key},
+        PROFILE_REST,
+    )
 
 
 async def enqueue_once(conn: Connection, about: About, payload: dict[str, Any]) -> None:

@@ -7,7 +7,7 @@ from app.ids import MemoryId
 from app.settings.types import GatewaySettings
 from app.summaries import queries
 from app.summaries.about import About
-from app.summaries.enqueue import enqueue_once
+from app.summaries.enqueue import enqueue_profile
 from app.summaries.keep import keep_summary
 from app.summaries.known import Known, known_of
 from app.summaries.parts import SummaryParts
@@ -55,7 +55,7 @@ async def fresh_summary(
     talk = await _talk(conn, about, known)
     if talk.current and await is_fresh(conn, about, talk):
         return talk.current.content
-    await enqueue_once(conn, about, {"about": about.key})
+    await enqueue_profile(conn, about)
     return None
 
 

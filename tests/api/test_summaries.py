@@ -1,6 +1,7 @@
 """Summaries of conversations and episodes: with and without an engine, rolling on, made anew."""
 
 import asyncio
+from datetime import timedelta
 
 import pytest
 
@@ -10,8 +11,9 @@ from tests.support.conversations import add, fork, new_conversation
 from tests.support.engine import FakeEngine
 from tests.support.eventually import eventually
 from tests.support.heard import heard, something
+from tests.support.leftovers import rows_of_user
 from tests.support.memories import recalled, remember, somebody
-from tests.support.rows import new_key, new_project, tables_with
+from tests.support.rows import connected, count, new_key, new_project, tables_with
 from tests.support.service import Service
 from tests.support.summaries import holding, none_waits, summaries, summarize
 
@@ -354,3 +356,27 @@ async def test_a_profile_is_summed_up_and_made_anew(project: Project, backstory:
     await none_waits(backstory)
     await summary_is("Lives in Ulm")
     assert first["conversation"] is None
+
+
+ASKED = "SELECT count(*) FROM outbox WHERE subject_id = $1"
+FAIL = "UPDATE outbox SET failed_at = now() - $2::interval WHERE subject_id = $1"
+HOPELESS = ASKED + " AND failed_at IS NOT NULL"
+
+
+async def test_a_profile_that_cannot_be_summed_up_is_tried_again_once_an_hour(
+    project: Project, backstory: Service
+) -> None:
+    await project.set({"profiles": "engine", "summary_model": "unknown-model"})
+    me = somebody()
+    api = project.api.as_user(me)
+    await remember(api, "I live in Ulm.", kind="message")
+    path = f"/v1/users/{me}/profile"
+    await api.get(path)
+    user = (await rows_of_user(backstory, me)).user_id
+    for ago, hopeless in (timedelta(), 1), (timedelta(hours=2), 0):
+        async with connected(backstory.urls.owner) as conn:
+            await conn.execute(FAIL, user, ago)
+        for _ in range(3):
+            assert (await api.get(path)).body["summary"] is None
+        assert await count(backstory, ASKED, user) == 1
+        assert await count(backstory, HOPELESS, user) == hopeless
