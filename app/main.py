@@ -337,6 +337,7 @@ def _serve_jobs(parts: Parts, models: Models, readings: Readings) -> None:
         parts.settings,
         Asking(config, errands),
         jobs,
+        parts.marks,
         parts.keys.facts,
     )
     jobs.serve(

@@ -6,7 +6,7 @@ What the engine says is proposed, no more: `verify` decides what is kept.
 
 import asyncio
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Container, Sequence
 from typing import Any
 from uuid import UUID
 
@@ -22,13 +22,15 @@ from app.facts import queries
 from app.facts.ask import Asking
 from app.facts.compare import Comparing, Decided
 from app.facts.keep import Keeper
-from app.facts.types import Message
+from app.facts.types import Fact, Message
 from app.facts.verify import verify
 from app.ids import PROJECT_ITSELF, MemoryId
 from app.jobs.outbox import done, enqueue
 from app.jobs.runner import JobRunner
 from app.jobs.types import Handler, Job
+from app.memory.marks import Marks
 from app.memory.restore import hold_scopes
+from app.memory.types import Told
 from app.settings.read import SettingsReader
 
 ROUNDS_MAX = 3
@@ -66,6 +68,7 @@ class FactMaker:
         settings: SettingsReader,
         asking: Asking,
         jobs: JobRunner,
+        marks: Marks,
         secret: bytes,
     ) -> None:
         self._config = config
@@ -74,6 +77,7 @@ class FactMaker:
         self._settings = settings
         self._asking = asking
         self._jobs = jobs
+        self._marks = marks
         self._secret = secret
         self._seconds_max = 3 * config.facts_timeout_seconds
 
@@ -124,13 +128,24 @@ class FactMaker:
         counts["messages"] = len({passage.message.memory_id for passage in shown.passages})
         comparing = Comparing(self._database, self._embedder, job.project_id, job.user_id)
         for _ in range(ROUNDS_MAX):
+            facts = await self._unforgotten(job, verified.facts)
+            counts["refused:forgotten"] = len(verified.facts) - len(facts)
             decided = await comparing.decide(
-                verified.facts, lambda pairs: self._asking.compare(job, model, pairs)
+                facts, lambda pairs: self._asking.compare(job, model, pairs)
             )
             rest = shown.rest and {**shown.rest, "model": payload.model}
             if await self._keep(job, comparing, Read(messages, decided, counts, rest)):
                 return
         raise Unavailable("Others write facts of this user all the time.")
+
+    async def _unforgotten(self, job: Job, facts: Sequence[Fact]) -> list[Fact]:
+        """Without what was forgotten of the same messages. Who forgets it from here on changes
+        what is near."""
+        told = {one for fact in facts for one in _told_by(fact)}
+        async with self._database.tenant(job.project_id) as conn:
+            forgotten = await self._marks.find_told(conn, job.project_id, job.user_id, told)
+        left = [_without(fact, forgotten) for fact in facts]
+        return [fact for fact in left if fact.sources]
 
     @again_if_crossed
     async def _keep(self, job: Job, comparing: Comparing, read: Read) -> bool:
@@ -158,3 +173,12 @@ class FactMaker:
         now = await queries.list_messages(conn, job.project_id, job.user_id, ids)
         if [(m.memory_id, m.version) for m in now] != [(m.memory_id, m.version) for m in messages]:
             raise Unavailable("A message that was read has changed meanwhile.")
+
+
+def _told_by(fact: Fact) -> list[Told]:
+    return [Told(source.memory_id, fact.proposed.text) for source in fact.sources]
+
+
+def _without(fact: Fact, forgotten: Container[Told]) -> Fact:
+    pairs = zip(fact.sources, _told_by(fact), strict=True)
+    return msgspec.structs.replace(fact, sources=[s for s, told in pairs if told not in forgotten])

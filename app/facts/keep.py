@@ -14,6 +14,7 @@ from app.facts import queries
 from app.facts.consolidate import Decision
 from app.facts.types import Fact, Outcome
 from app.ids import MemoryId, ProjectId, UserId
+from app.memory.marks import plain_text
 from app.memory.remember import remember
 from app.memory.trust import lowest_trust
 from app.memory.types import FactDetails, NewMemory, SourceKey
@@ -108,10 +109,6 @@ class Keeper:
     def _key(self, fact: Fact) -> bytes:
         said = f"{fact.about}\x00{plain_text(fact.proposed.text)}"
         return blake2b(said.encode(), key=self._secret, digest_size=KEY_BYTES).digest()
-
-
-def plain_text(text: str) -> str:
-    return " ".join(text.casefold().split()).rstrip(".")
 
 
 def confidence_in(fact: Fact) -> float:

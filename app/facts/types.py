@@ -32,6 +32,7 @@ Refusal = Literal[
     "words",
     "meaning",
     "source_gone",
+    "forgotten",
 ]
 """Why a proposed fact is not kept; docs/memory.md says what each means."""
 

@@ -58,6 +58,7 @@ async def forget_memory(database: Database, marks: Marks, caller: Caller, text: 
         await queries.lock_scopes_of(conn, caller.project, ids)
         await reached(conn, caller, text)  # another may have forgotten it meanwhile
         await marks.leave_for(conn, caller.project, stored.user_id, ids)
+        await marks.leave_told(conn, caller.project, stored.user_id, ids)
         return await forget(conn, caller.project, ids)
 
 

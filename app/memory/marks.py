@@ -2,17 +2,18 @@
 whole history each time, and must not bring it back.
 
 A mark is made of a user's name and a text, so that it means nothing without both and the key, and
-outlives the user. Only what was said is marked: who sends a memory on purpose means it.
+outlives the user. Only what was said is marked, and which fact was read from what: who sends a
+memory on purpose means it.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from hashlib import blake2b
 
 from app.db.sql import Connection
 from app.identity.users import Users
 from app.ids import PROJECT_ITSELF, MemoryId, ProjectId, UserId
 from app.memory import queries
-from app.memory.types import NewMemory
+from app.memory.types import NewMemory, Told
 
 MARK_BYTES = 32
 
@@ -37,6 +38,25 @@ class Marks:
     ) -> None:
         """What these memories of a user say and said, of those that were said. Before they go."""
         await self.leave(conn, project, user, await queries.list_said(conn, project, ids))
+
+    async def leave_told(
+        self, conn: Connection, project: ProjectId, user: UserId, ids: Sequence[MemoryId]
+    ) -> None:
+        """What these facts tell and told of which memories: those do not tell it again. Before
+        they go."""
+        told = await queries.list_told(conn, project, ids)
+        await self.leave(conn, project, user, [_told(one) for one in told])
+
+    async def find_told(
+        self, conn: Connection, project: ProjectId, user: UserId, told: Collection[Told]
+    ) -> set[Told]:
+        """Which of these were forgotten as facts."""
+        name = await self._name(conn, project, user)
+        if name is None:
+            return set()
+        marks = {one: self._mark(name, _told(one)) for one in told}
+        forgotten = await queries.find_marks(conn, project, sorted(marks.values()))
+        return {one for one, mark in marks.items() if mark in forgotten}
 
     async def without_forgotten(
         self, conn: Connection, project: ProjectId, memories: Sequence[NewMemory]
@@ -66,3 +86,12 @@ class Marks:
         said = text.replace("\x00", "\ufffd").strip()
         pieces = b"%b\x00%b" % (name.encode(), said.encode())
         return blake2b(pieces, key=self._secret, digest_size=MARK_BYTES).digest()
+
+
+def _told(told: Told) -> str:
+    return f"fact of {told.source_id}: {plain_text(told.content)}"
+
+
+def plain_text(text: str) -> str:
+    """What statements have in common that say the same in the same words."""
+    return " ".join(text.casefold().split()).rstrip(".")

@@ -32,6 +32,7 @@ from app.memory.types import (
     Summarised,
     Support,
     ToEmbed,
+    Told,
     Unindexed,
     Unread,
     Why,
@@ -76,6 +77,7 @@ _oldest_first = _sql.statement("list_oldest_first")
 _everyones_newest_first = _sql.statement("list_everyones_newest_first")
 _everyones_oldest_first = _sql.statement("list_everyones_oldest_first")
 _list_said = _sql.statement("list_said")
+_list_told = _sql.rows("list_told", Told)
 _insert_marks = _sql.statement("insert_marks")
 _find_marks = _sql.statement("find_marks")
 _count_uses = _sql.statement("count_uses")
@@ -360,6 +362,10 @@ async def list_memories(
 
 async def list_said(conn: Connection, project: ProjectId, ids: Sequence[MemoryId]) -> list[str]:
     return await _list_said.values(conn, project=project, memory_ids=ids)
+
+
+async def list_told(conn: Connection, project: ProjectId, ids: Sequence[MemoryId]) -> list[Told]:
+    return await _list_told.all(conn, project=project, memory_ids=ids)
 
 
 async def insert_marks(conn: Connection, project: ProjectId, marks: Sequence[bytes]) -> None:

@@ -524,6 +524,20 @@ UNION
 SELECT content FROM memory_versions
 WHERE project_id = :project AND memory_id = ANY(:memory_ids) AND kind = 'message';
 
+-- name: list_told
+-- What these facts say and said, and the memories that they were read from.
+SELECT s.source_id, m.content
+FROM memories m
+JOIN memory_sources s ON s.project_id = :project AND s.memory_id = m.memory_id
+WHERE m.project_id = :project AND m.memory_id = ANY(:memory_ids) AND m.kind = 'fact'
+  AND s.source_type = 'memory'
+UNION
+SELECT s.source_id, v.content
+FROM memory_versions v
+JOIN memory_sources s ON s.project_id = :project AND s.memory_id = v.memory_id
+WHERE v.project_id = :project AND v.memory_id = ANY(:memory_ids) AND v.kind = 'fact'
+  AND s.source_type = 'memory';
+
 -- name: insert_marks!
 -- Marks of what was forgotten.
 INSERT INTO forgotten_texts (project_id, mark)

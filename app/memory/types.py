@@ -153,6 +153,13 @@ class Unread(msgspec.Struct, frozen=True):
     conversation_id: ConversationId | None
 
 
+class Told(msgspec.Struct, frozen=True):
+    """What a fact says, and a memory that it was read from."""
+
+    source_id: UUID
+    content: str
+
+
 class Summarised(msgspec.Struct, frozen=True):
     """What a summary is about (app/summaries/about.py), whose it is, and how it was made."""
 

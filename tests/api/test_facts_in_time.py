@@ -156,6 +156,24 @@ async def test_a_fact_with_another_source_is_derived_again(talk: Talk) -> None:
     assert after["confidence"] < before["confidence"]
 
 
+async def test_a_fact_that_was_forgotten_is_not_read_again_from_the_same_message(
+    talk: Talk,
+) -> None:
+    said = await talk.say("I live in Rome.", ROME)
+    (found,) = await talk.facts()
+    assert (await talk.api.delete(f"/v1/memories/{found['id']}")).body["forgotten"]["facts"] == 1
+    again = "I live in Rome, near the river."
+    talk.engine.facts.told[again] = [ROME]
+    await talk.api.send("PATCH", f"/v1/memories/{said['id']}", {"content": again})
+    given = await talk.api.send("POST", "/v1/memories/extract", {})
+    assert given.body["messages"] == 1
+    await talk.read()
+    assert await talk.texts() == []
+    assert (await talk.quality())["refused"] == {"forgotten": 1}
+    await talk.say("As I said, I live in Rome.", ROME, day=3)
+    assert await talk.texts() == [ROME["text"]]
+
+
 async def test_two_workers_make_one_of_what_both_are_told(
     talk: Talk, backstory: Service, api: Api
 ) -> None:
