@@ -1,6 +1,6 @@
 """Typed access to queries.sql."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -427,8 +427,8 @@ async def count_uses(conn: Connection, project: ProjectId, uses: Mapping[MemoryI
     await _count_uses.run(conn, project=project, memory_ids=list(uses), counts=list(uses.values()))
 
 
-async def list_expired(conn: Connection, most: int) -> list[RunOut]:
-    return await _list_expired.all(conn, most=most)
+async def list_expired(conn: Connection, most: int, but: Collection[ProjectId]) -> list[RunOut]:
+    return await _list_expired.all(conn, most=most, but=list(but))
 
 
 async def list_retentions(conn: Connection) -> list[Retention]:

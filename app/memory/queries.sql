@@ -655,8 +655,8 @@ ON CONFLICT (project_id, memory_id) DO UPDATE SET
     uses = memory_uses.uses + excluded.uses, used_at = excluded.used_at;
 
 -- name: list_expired
--- Memories that have run out, of all projects.
-SELECT project_id, memory_id FROM expired_memories(:most);
+-- Memories that have run out, of all projects but these.
+SELECT project_id, memory_id FROM expired_memories(:most, :but);
 
 -- name: list_retentions
 -- How long projects and users keep memories.

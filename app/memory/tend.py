@@ -37,34 +37,38 @@ async def open_tending(database: Database, seconds: float) -> AsyncIterator[None
 async def _tend_forever(database: Database, seconds: float) -> None:
     while True:
         await asyncio.sleep(seconds)
+        failing: set[ProjectId] = set()
         try:
-            while await tend(database):
+            while await tend(database, failing):
                 pass
         except Exception as error:
             log.warning("memories.not_tended", error=said(error))
 
 
-async def tend(database: Database) -> bool:
-    """Drops a batch of each; whether there may be more."""
+async def tend(database: Database, failing: set[ProjectId]) -> bool:
+    """Drops a batch of each, but of those projects where it fails, which are added; whether there
+    may be more."""
     async with database.across() as conn:
-        expired = await queries.list_expired(conn, BATCH)
+        expired = await queries.list_expired(conn, BATCH, failing)
         rules = rules_of(await queries.list_retentions(conn))
-    dropped = 0
+    failed_before, dropped = len(failing), 0
     by_project = sorted(expired, key=lambda one: one.project_id)
     for project, group in groupby(by_project, lambda one: one.project_id):
         ids = [one.memory_id for one in group]
-        dropped += await _noticing(_drop_expired(database, project, ids))
+        dropped += await _noticing(failing, project, _drop_expired(database, project, ids))
     for rule in rules:
-        dropped += await _noticing(_drop_outdated(database, rule))
-    return dropped > 0
+        if rule.project not in failing:
+            dropped += await _noticing(failing, rule.project, _drop_outdated(database, rule))
+    return dropped > 0 or len(failing) > failed_before
 
 
-async def _noticing(work: Awaitable[int]) -> int:
+async def _noticing(failing: set[ProjectId], project: ProjectId, work: Awaitable[int]) -> int:
     """What fails in one project holds up no other."""
     try:
         return await work
     except Exception as error:
-        log.warning("memories.not_dropped", error=said(error))
+        failing.add(project)
+        log.warning("memories.not_dropped", project=str(project), error=said(error))
         return 0
 
 

@@ -143,6 +143,38 @@ async def test_more_than_a_batch_is_dropped(mine: Api, tended: Service) -> None:
     await eventually(all_dropped)
 
 
+HOLD_UP = """
+    CREATE FUNCTION hold_up() RETURNS trigger LANGUAGE plpgsql AS $$
+    BEGIN
+        RAISE 'Not these.';
+    END $$;
+    CREATE TRIGGER hold_up BEFORE DELETE ON memories FOR EACH ROW
+    WHEN (OLD.content LIKE 'stuck %') EXECUTE FUNCTION hold_up();
+"""
+
+
+async def test_a_project_that_fails_holds_up_no_other(own: Api, tended: Service) -> None:
+    """Though its memories ran out first, and are more than a batch."""
+    project = await new_project(tended)
+    stuck = own.with_key(await new_key(tended, "memory:write", project=project))
+    async with connected(tended.urls.owner) as conn:
+        await conn.execute(HOLD_UP)
+    try:
+        await remember(stuck, *(f"stuck {n}" for n in range(600)), expires_at=PAST)
+        mine = own.as_user(somebody())
+        await remember(mine, "sour milk", expires_at=PAST + 1)
+
+        async def dropped() -> bool:
+            return await count(tended, OWNED, mine.headers["Backstory-User"]) == 0
+
+        await eventually(dropped)
+        left = "SELECT count(*) FROM memories WHERE project_id = $1"
+        assert await count(tended, left, project) == 600
+    finally:
+        async with connected(tended.urls.owner) as conn:
+            await conn.execute("DROP FUNCTION hold_up CASCADE")
+
+
 # Retention
 
 
