@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import datetime
+from struct import Struct
 from typing import Annotated, Any, get_args
 
 import msgspec
@@ -17,6 +18,9 @@ from app.web.times import parse_time
 Name = Annotated[str, Meta(min_length=1, max_length=512)]
 Share = Annotated[float, Meta(ge=0, le=1)]
 Time = str | int | float
+
+STORED_SHARE = Struct("f")
+"""As Postgres stores a `real`."""
 
 METADATA_DEPTH_MAX = 32
 """Far more than any reader can follow, and far less than would exhaust a stack."""
@@ -33,7 +37,10 @@ class MemoryFields(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
     episode: Name | None = None
     external_id: Name | None = None
     occurred_at: Time | None = None
+    valid_from: Time | None = None
+    valid_to: Time | None = None
     expires_at: Time | None = None
+    confidence: Share | None = None
     metadata: dict[str, Any] = {}
 
 
@@ -129,7 +136,7 @@ def _inside(value: Any) -> Iterable[Any]:
 
 def new_memory(body: MemoryBody, user: UserId, now: datetime) -> NewMemory:
     """Raises InvalidRequest."""
-    return NewMemory(
+    memory = NewMemory(
         user_id=user,
         kind=body.kind,
         content=body.content,
@@ -139,9 +146,24 @@ def new_memory(body: MemoryBody, user: UserId, now: datetime) -> NewMemory:
         episode=body.episode,
         external_id=body.external_id,
         occurred_at=time_or(body.occurred_at, "occurred_at", now),
+        valid_from=time_of(body.valid_from, "valid_from"),
+        valid_to=time_of(body.valid_to, "valid_to"),
         expires_at=time_of(body.expires_at, "expires_at"),
+        confidence=body.confidence,
         metadata=body.metadata,
     )
+    return bounded(memory)
+
+
+def bounded(memory: NewMemory) -> NewMemory:
+    """Whichever way it came. `confidence` is as it will be stored, so that the same again is no
+    change. Raises InvalidRequest."""
+    if memory.valid_from and memory.valid_to and memory.valid_to < memory.valid_from:
+        raise InvalidRequest("'valid_to' must not be before 'valid_from'.", param="valid_to")
+    if memory.confidence is None:
+        return memory
+    (confidence,) = STORED_SHARE.unpack(STORED_SHARE.pack(memory.confidence))
+    return msgspec.structs.replace(memory, confidence=confidence)
 
 
 def conversation_id(text: str | None) -> ConversationId | None:

@@ -6,8 +6,7 @@ import msgspec
 from msgspec import UNSET, UnsetType
 
 from app.config import Config
-from app.errors import InvalidRequest
-from app.memory.bodies import Name, Share, Time, check_depth, check_size, time_of
+from app.memory.bodies import Name, Share, Time, bounded, check_depth, check_size, time_of
 from app.memory.types import FOUND, Kind, NewMemory, StoredMemory
 
 
@@ -41,8 +40,8 @@ def patched(stored: StoredMemory, patch: MemoryPatch, config: Config) -> NewMemo
     if patch.metadata is not UNSET:
         values["metadata"] = _merged_metadata(stored.metadata, patch.metadata)
     memory = NewMemory(**values)
-    _check(memory, config.memory_bytes_max)
-    return memory
+    check_size(memory.content, memory.metadata, config.memory_bytes_max)
+    return bounded(memory)
 
 
 def _given(patch: MemoryPatch) -> dict[str, Any]:
@@ -74,9 +73,3 @@ def merge(value: Any, patch: Any) -> Any:
         else:
             merged[name] = merge(merged.get(name), change)
     return merged
-
-
-def _check(memory: NewMemory, bytes_max: int) -> None:
-    check_size(memory.content, memory.metadata, bytes_max)
-    if memory.valid_from and memory.valid_to and memory.valid_to < memory.valid_from:
-        raise InvalidRequest("'valid_to' must not be before 'valid_from'.", param="valid_to")

@@ -10,7 +10,15 @@ from pgvector import HalfVector
 
 from app.errors import InvalidRequest
 from app.ids import MemoryId, UserId, created_at, new_id, parse_id
-from app.memory.bodies import Name, check_depth, check_size, conversation_id, memory_id, time_of
+from app.memory.bodies import (
+    Name,
+    bounded,
+    check_depth,
+    check_size,
+    conversation_id,
+    memory_id,
+    time_of,
+)
 from app.memory.clean import without_nul
 from app.memory.show import SOURCE_PREFIX
 from app.memory.types import FactDetails, NewMemory, SourceKey
@@ -57,7 +65,7 @@ class Reader:
     def read(self, number: int, line: MemoryLine, owner: UserId) -> Incoming:
         """Raises InvalidRequest or TooLarge."""
         check_size(line.content, line.metadata, self._bytes_max)
-        memory = without_nul(self._memory(line, owner))
+        memory = without_nul(bounded(self._memory(line, owner)))
         return Incoming(
             number=number,
             memory=memory,
@@ -84,7 +92,7 @@ class Reader:
             valid_from=time_of(line.valid_from, "valid_from"),
             valid_to=time_of(line.valid_to, "valid_to"),
             expires_at=time_of(line.expires_at, "expires_at"),
-            confidence=None if line.confidence is None else float(np.float32(line.confidence)),
+            confidence=line.confidence,
             metadata=line.metadata,
             sources=tuple(dict.fromkeys(_source(source) for source in line.sources)),
             fact=_fact(line),

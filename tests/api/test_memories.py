@@ -78,6 +78,9 @@ async def test_a_memory_is_shown_as_it_was_sent(mine: Api, me: str) -> None:
         "episode": "2026-05-01",
         "external_id": "crm-1",
         "metadata": {"source": "crm", "tags": ["a", "b"], "n": 1},
+        "valid_from": "2026-04-01T00:00:00Z",
+        "valid_to": "2027-04-01T00:00:00Z",
+        "confidence": 0.75,
     }
     memory = await remember_one(mine, **sent, occurred_at="2026-05-01T09:00:00+02:00")
     assert set(memory) == SHAPE
@@ -236,6 +239,8 @@ async def test_what_is_forgotten_is_in_no_kept_answer(mine: Api, backstory: Serv
         ({"content": "x", "expires_at": 1e300}, "expires_at"),
         ({"content": "x", "conversation": "mine"}, "conversation"),
         ({"content": "x", "speaker": "s" * 600}, "speaker"),
+        ({"content": "x", "confidence": 2}, "confidence"),
+        ({"content": "x", "valid_from": 20, "valid_to": 10}, "valid_to"),
         ({"content": "x", "metadata": []}, "metadata"),
         ({"content": "x", "metadata": nested(33)}, "metadata"),
         ({"content": "x", "metadata": nested(100)}, "metadata"),

@@ -274,6 +274,7 @@ WRONG: list[tuple[Any, str | None, str | None]] = [
     ({"content": "x", "conversation": "c"}, "conversation", "invalid_request"),
     ({"content": "x", "sources": [{"type": "item", "id": "?"}]}, "sources", "invalid_request"),
     ({"content": "x", "confidence": 2}, "confidence", "invalid_value"),
+    ({"content": "x", "valid_from": 20, "valid_to": 10}, "valid_to", "invalid_request"),
     ({"content": "x", "kind": "fact", "subject": "y" * 3_000}, "subject", "invalid_value"),
     ({"content": "x", "uses": 2**63 - 1}, "uses", "invalid_value"),
     ({"content": "x", "user": "another"}, "user", "insufficient_permissions"),

@@ -74,6 +74,8 @@ async def test_what_changes_nothing_is_no_version(mine: Api) -> None:
     assert await patch(mine, memory) == memory
     assert await patch(mine, memory, content="x", metadata={"b": None}) == memory
     assert len((await history(mine, memory))["data"]) == 1
+    sure = await patch(mine, memory, confidence=0.3)
+    assert await patch(mine, memory, confidence=0.3) == sure
 
 
 async def test_history_tells_what_it_was_and_why_it_is_not(mine: Api) -> None:
