@@ -81,10 +81,11 @@ class JobRunner:
         worker = self._workers[topic] = TopicWorker(topic, handle, bounds)
         self._loops.append(asyncio.create_task(self._serve_forever(worker)))
 
-    def wake(self, topic: Topic) -> None:
+    def wake(self, *topics: Topic) -> None:
         """There is work now: called right after the commit that enqueued it."""
-        if worker := self._workers.get(topic):
-            worker.awake.set()
+        for topic in topics:
+            if worker := self._workers.get(topic):
+                worker.awake.set()
 
     def tend(self) -> None:
         """Begins to drop what has run out, now and then."""

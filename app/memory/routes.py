@@ -12,6 +12,7 @@ from app.db.database import Database
 from app.embeddings.types import Embedder
 from app.identity.users import Users
 from app.jobs.runner import JobRunner
+from app.jobs.types import Topic
 from app.memory import browse
 from app.memory.bodies import RememberBody, bodies_of, placed, time_of
 from app.memory.marks import Marks
@@ -32,6 +33,9 @@ from app.web.principal import Access, Caller, Scope, guarded
 
 READ = guarded(Access.SESSION, Scope.MEMORY_READ)
 WRITE = guarded(Access.SESSION, Scope.MEMORY_WRITE)
+
+DERIVING: tuple[Topic, ...] = ("embed_memories", "extract_facts", "summarize")
+"""What may be due once memories have come, changed or gone."""
 
 
 class DeletedMemory(msgspec.Struct, kw_only=True):
@@ -68,8 +72,7 @@ async def remember_memories(
     ttl_seconds = config.idempotency_ttl_seconds
     project = request.auth.project
     kept = await submit_once(database, users, project, readings, claim, memories, ttl_seconds)
-    jobs.wake("embed_memories")
-    jobs.wake("extract_facts")
+    jobs.wake(*DERIVING)
     return kept[0] if data.memories is None else page(kept, _all_of(kept))
 
 
@@ -137,7 +140,7 @@ async def change_memory(
     caller = await users.caller_of(request)
     if_match = request.headers.get("if-match")
     changed = await patch_memory(database, users, config, caller, memory_id, data, if_match)
-    jobs.wake("embed_memories")
+    jobs.wake(*DERIVING)
     return _tagged(changed)
 
 
@@ -162,10 +165,12 @@ async def forget_memory(
     database: NamedDependency[Database],
     users: NamedDependency[Users],
     marks: NamedDependency[Marks],
+    jobs: NamedDependency[JobRunner],
 ) -> DeletedMemory:
     """Forgets a memory and all that was derived from it."""
     caller = await users.caller_of(request)
     forgotten = await browse.forget_memory(database, marks, caller, memory_id)
+    jobs.wake(*DERIVING)
     return DeletedMemory(id=memory_id, forgotten=forgotten)
 
 

@@ -1,20 +1,24 @@
 """Summaries of conversations and episodes: with and without an engine, rolling on, made anew."""
 
 import asyncio
+from collections.abc import AsyncIterator
 from datetime import timedelta
 
+import msgspec
 import pytest
 
+from app.db.embedded import EmbeddedPostgres
 from tests.api.test_gateway_settings import Project
-from tests.support.api import Api, Json, message
+from tests.support.api import Api, Json, message, open_api
 from tests.support.conversations import add, fork, new_conversation
 from tests.support.engine import FakeEngine
 from tests.support.eventually import eventually
 from tests.support.heard import heard, something
 from tests.support.leftovers import rows_of_user
 from tests.support.memories import recalled, remember, somebody
+from tests.support.postgres_fixtures import fresh_database
 from tests.support.rows import connected, count, new_key, new_project, tables_with
-from tests.support.service import Service
+from tests.support.service import Service, run_service
 from tests.support.summaries import holding, none_waits, summaries, summarize
 
 TALK = [
@@ -259,7 +263,21 @@ async def test_what_came_after_is_forgotten_alone(mine: Api, me: str) -> None:
     await eventually(again)
 
 
-async def test_a_correction_is_in_the_summary(mine: Api, me: str, backstory: Service) -> None:
+@pytest.fixture
+async def patient(backstory: Service, postgres: EmbeddedPostgres) -> AsyncIterator[Service]:
+    """A service that works on what it is woken for, and looks for nothing else."""
+    config = msgspec.structs.replace(backstory.config, outbox_poll_seconds=600.0)
+    with fresh_database(postgres) as urls:
+        async with run_service(urls, config) as service:
+            yield service
+
+
+async def test_a_correction_is_in_the_summary_at_once(patient: Service, me: str) -> None:
+    async with open_api(patient) as api:
+        await correct(api.as_user(me), me)
+
+
+async def correct(mine: Api, me: str) -> None:
     conversation = await talk(mine, "We meet in Ulm.")
     memory = (await summarize(mine, conversation))["memory"]
     assert "Ulm" in memory["content"]
