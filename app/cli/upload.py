@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import BinaryIO
 
 import aiohttp
-import click
 import msgspec
 from tqdm import tqdm
 
@@ -137,15 +136,16 @@ class _Uploading:
             now = getattr(upload.counts, name) + getattr(report, name)
             setattr(upload.counts, name, now)
         upload.records = batch[-1].number
-        for problem in report.problems:
-            self._tell(batch[problem.line - 2].number, problem)  # line 1 is the header
-
-    def _tell(self, number: int, problem: Problem) -> None:
-        self._told += 1
-        if self._told <= PROBLEMS_TOLD_MAX:
-            tqdm.write(f"line {number}: {problem.outcome}: {problem.message}", file=sys.stderr)
-        elif self._told == PROBLEMS_TOLD_MAX + 1:
+        for problem in report.problems[: max(0, PROBLEMS_TOLD_MAX - self._told)]:
+            self._tell(batch[problem.line - 2], problem)  # line 1 is the header
+        found = len(report.problems) + report.problems_left_out
+        if self._told <= PROBLEMS_TOLD_MAX < self._told + found:
             tqdm.write("More of them are counted, but not told.", file=sys.stderr)
+        self._told += found
+
+    def _tell(self, record: Record, problem: Problem) -> None:
+        message = problem.message if record.data is not None else "It is too long."
+        tqdm.write(f"line {record.number}: {problem.outcome}: {message}", file=sys.stderr)
 
 
 def _bar(size: int) -> "tqdm[None]":
@@ -164,6 +164,5 @@ def one_line(record: Record) -> bytes:
     """As it is: a line break can only stand between the signs of JSON, where a space does as well.
     One that is too large is sent as nothing that could be read."""
     if record.data is None:
-        click.echo(f"line {record.number} is too long", err=True)
         return b"too long"
     return record.data.replace(b"\r", b" ").replace(b"\n", b" ")

@@ -13,13 +13,12 @@ from app.db.database import Database
 from app.db.sql import Connection
 from app.errors import BackstoryError
 from app.identity.users import Users
-from app.ids import PROJECT_ITSELF, MemoryId, ProjectId, id_at, id_text
+from app.ids import PROJECT_ITSELF, MemoryId, ProjectId, id_text
 from app.memory.reach import has_run_out
 from app.memory.read import read_memories
 from app.memory.show import shown
 from app.memory.types import Memory, StoredVersion
 from app.transfer import queries
-from app.transfer.lines import CLOCKS_APART_MAX
 from app.transfer.types import (
     ExportedMemory,
     ExportEnd,
@@ -46,15 +45,16 @@ async def export_memories(
     database: Database, users: Users, caller: Caller, model: str, *, vectors: bool
 ) -> AsyncGenerator[bytes]:
     """Lines: a header, a memory each by id, and the end with their number; where something fails,
-    the last line says it. What is remembered meanwhile may be there, what is forgotten is not."""
+    the last line says it. What is remembered or forgotten meanwhile is not there."""
     yield _line(ExportHeader(model=model, exported_at=datetime.now(UTC)))
-    now = datetime.now(UTC)
-    below, above, count = MemoryId(id_at(now + CLOCKS_APART_MAX)), BEFORE_ALL, 0
+    above, count = BEFORE_ALL, 0
     user = None if caller.everyone else caller.owner
     try:
+        async with database.tenant(caller.project) as conn:
+            last = await queries.find_last(conn, caller.project, user, above)
         while True:
             async with database.tenant(caller.project) as conn:
-                ids = await queries.list_page(conn, caller.project, user, above, below, PAGE)
+                ids = await queries.list_page(conn, caller.project, user, above, last, PAGE)
                 page = await _read(conn, users, caller.project, ids, vectors=vectors)
             if not ids:
                 break

@@ -11,6 +11,8 @@ from app.memory.types import StoredVersion
 from app.transfer.types import FoundFact, FoundReading, FoundVector, Notes, Stamp, StoredVector
 
 _sql = load(__file__)
+_find_last_of_user = _sql.statement("find_last_of_user")
+_find_last_of_everyone = _sql.statement("find_last_of_everyone")
 _list_of_user = _sql.statement("list_of_user")
 _list_of_everyone = _sql.statement("list_of_everyone")
 _list_vectors = _sql.rows("list_vectors", FoundVector)
@@ -27,16 +29,26 @@ _refresh_statistics = _sql.statement("refresh_statistics")
 Owned = tuple[MemoryId, UserId]
 
 
+async def find_last(
+    conn: Connection, project: ProjectId, user: UserId | None, above: MemoryId
+) -> MemoryId:
+    """That id itself where there is none. `user` None is everyone."""
+    values = {"project": project, "above": above}
+    if user is None:
+        return await _find_last_of_everyone.value(conn, **values) or above
+    return await _find_last_of_user.value(conn, **values, user_id=user) or above
+
+
 async def list_page(
     conn: Connection,
     project: ProjectId,
     user: UserId | None,
     above: MemoryId,
-    below: MemoryId,
+    last: MemoryId,
     most: int,
 ) -> list[MemoryId]:
     """`user` None is everyone."""
-    values = {"project": project, "above": above, "below": below, "most": most}
+    values = {"project": project, "above": above, "last": last, "most": most}
     if user is None:
         return await _list_of_everyone.values(conn, **values)
     return await _list_of_user.values(conn, **values, user_id=user)

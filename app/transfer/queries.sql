@@ -1,15 +1,29 @@
+-- name: find_last_of_user$
+-- The last memory of a user by id, above an id.
+SELECT memory_id FROM memories
+WHERE project_id = :project AND user_id = :user_id AND memory_id > :above
+ORDER BY memory_id DESC
+LIMIT 1;
+
+-- name: find_last_of_everyone$
+-- The last memory of a project by id, above an id.
+SELECT memory_id FROM memories
+WHERE project_id = :project AND memory_id > :above
+ORDER BY memory_id DESC
+LIMIT 1;
+
 -- name: list_of_user
 -- Ids of a page of a user's memories, by id.
 SELECT memory_id FROM memories
 WHERE project_id = :project AND user_id = :user_id
-  AND memory_id > :above AND memory_id < :below
+  AND memory_id > :above AND memory_id <= :last
 ORDER BY memory_id
 LIMIT :most;
 
 -- name: list_of_everyone
 -- Ids of a page of all memories of a project, by id.
 SELECT memory_id FROM memories
-WHERE project_id = :project AND memory_id > :above AND memory_id < :below
+WHERE project_id = :project AND memory_id > :above AND memory_id <= :last
 ORDER BY memory_id
 LIMIT :most;
 

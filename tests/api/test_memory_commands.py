@@ -10,6 +10,8 @@ from pathlib import Path
 import msgspec
 import pytest
 
+from app.cli.transfer import RECORD_BYTES_MAX
+from app.cli.upload import PROBLEMS_TOLD_MAX
 from app.cli.upload_state import Upload
 from tests.support.api import Api, Json
 from tests.support.eventually import eventually
@@ -120,6 +122,21 @@ async def test_a_line_that_looks_like_a_document_holds_up_no_other(
     for told in ("2 imported", "2 failed", "line 1: failed", "line 3: failed"):
         assert told in done.stderr, done.stderr
     assert [line["content"] for line in await exported(mine)] == ["good", "better"]
+
+
+async def test_of_many_bad_lines_some_are_told(
+    backstory: Service, mine: Api, me: str, tmp_path: Path
+) -> None:
+    file = tmp_path / "bad.ndjson"
+    long = f'{{"content": "{"x" * RECORD_BYTES_MAX}"}}\n'
+    file.write_text(long + "{}\n" * 1_500 + '{"content": "good"}\n')
+    done = await command(backstory, "memory", "import", str(file), "--user", me)
+    assert "1 imported" in done.stderr
+    assert "1,501 failed" in done.stderr
+    assert "line 1: failed: It is too long." in done.stderr
+    told = [line for line in done.stderr.splitlines() if line.startswith("line ")]
+    assert len(told) == PROBLEMS_TOLD_MAX
+    assert done.stderr.count("More of them") == 1
 
 
 async def test_what_was_killed_goes_on_where_it_stood(

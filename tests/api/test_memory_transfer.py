@@ -11,6 +11,7 @@ import pytest
 
 from app.ids import ProjectId, id_at, id_text, new_id
 from tests.support.api import Api, Json
+from tests.support.eventually import eventually
 from tests.support.memories import recalled, remember, somebody
 from tests.support.rows import connected, count, new_key, new_project
 from tests.support.service import Service
@@ -123,8 +124,6 @@ WAITING = """
 
 
 async def everything_embedded(service: Service, user: str) -> None:
-    from tests.support.eventually import eventually
-
     async def nothing_waits() -> bool:
         return await count(service, WAITING, user) == 0
 
@@ -218,6 +217,21 @@ async def test_what_is_stored_is_never_overwritten(rich: list[Json], mine: Api) 
     assert [problem["line"] for problem in report["problems"]] == list(range(1, len(rich) + 1))
     assert {problem["code"] for problem in report["problems"]} == {"differs"}
     assert await exported(mine) == rich
+
+
+FUTURE = """
+    INSERT INTO memories (project_id, memory_id, user_id, kind, content, language, words,
+        occurred_at, trust)
+    SELECT project_id, $2, user_id, 'note', 'of tomorrow', 'english', 0, now(), 'user' FROM users
+    WHERE external_id = $1
+"""
+
+
+async def test_ids_of_the_future_are_exported_too(mine: Api, me: str, backstory: Service) -> None:
+    await remember(mine, "of today")
+    async with connected(backstory.urls.owner) as conn:
+        await conn.execute(FUTURE, me, id_at(TOMORROW))
+    assert [line["content"] for line in await exported(mine)] == ["of today", "of tomorrow"]
 
 
 # Who may
