@@ -54,7 +54,7 @@ _SUBJECT = r"(?:the )?user(?:'s name is|:)?"
 
 class Statement(msgspec.Struct, frozen=True):
     """A sentence that goes on holding. A later one of the same slot replaces it; a slot that
-    begins with `now` is a state that passes."""
+    begins with `now` is a state that passes, one that ends in `?` replaces nothing itself."""
 
     standing: Standing
     said: str

@@ -2,7 +2,8 @@
 
 Each pattern is matched where a clause begins (app/memory/standing.py). The slot names what a later
 statement replaces: who says "I live in Bonn" no longer lives in Ulm. A slot that begins with `now`
-is a state that passes; `{}` in it is the pattern's first group.
+is a state that passes; `{}` in it is the pattern's first group. One that ends in `?` is replaced,
+and replaces nothing: who is a nurse may be a barista too, but not who says "I'm a carpenter now".
 """
 
 I_AM = r"i(?:'?m| am)"
@@ -129,6 +130,18 @@ ROLE = (
     r"receptionist|secretary|caregiver|nanny|au pair|model|stylist|hairdresser|driver|sailor|"
     r"fisherman|lifeguard|athlete|runner|cyclist|swimmer|climber|gamer|reader|member of)"
 )
+WORK = (
+    r"(?:(?:senior|junior|lead|head|freelance|full-time|part-time|registered|licensed|certified|"
+    r"software|web|data|graphic|primary|secondary|high|school|social) ){0,2}"
+    r"(?:manager|teacher|engineer|nurse|paramedic|soldier|pilot|chef|barista|waiter|waitress|farmer|"
+    r"clerk|accountant|analyst|consultant|architect|attorney|lawyer|vet|veterinarian|librarian|"
+    r"physician|surgeon|dentist|therapist|carpenter|plumber|mechanic|welder|butcher|priest|pastor|"
+    r"technician|electrician|programmer|developer|designer|journalist|firefighter|policeman|"
+    r"detective|banker|broker|salesman|realtor|cashier|receptionist|secretary|hairdresser|"
+    r"social worker|bookkeeper|photographer|lecturer|bus driver|truck driver|taxi driver)"
+)
+"""What one lives by, and hardly by two of them."""
+
 KIN = (
     r"(?:wife|husband|partner|spouse|girlfriend|boyfriend|fianc[eé]e?|son|daughter|brother|sister|"
     r"mother|mom|mum|father|dad|grandmother|grandma|grandfather|grandpa|aunt|uncle|cousin|nephew|"
@@ -167,6 +180,10 @@ IDENTITY = [
     ("job", rf"{I_AM} working as (?:a|an|the)\b"),
     ("job", r"my (?:job|profession|occupation|day job) (?:is|as) (?!done|killing|so|to be|very|not|"
      r"going|really|stress|hard|on|at|getting)\w+"),
+    ("job", rf"{I_AM} now (?:a|an) {WORK}(?=$|[.,;!])"),
+    ("job", rf"{I_AM} (?:a|an) {WORK} (?:now|these days)(?=$|[.,;!])"),
+    ("job", rf"i(?:'ve| have)?(?: just| recently)? (?:became|become) (?:a|an) {WORK}(?=$|[.,;!])"),
+    ("job?", rf"{I_AM} (?:a|an) {WORK}(?=$|[.,;!])"),
     ("works at", rf"{I_AM} employed (?:at|by|as) \w+"),
     (None, rf"{I_AM}{SINCE} (?:a|an|the) (?:[\w-]+ ){{0,4}}{ROLE}\b"
      r"(?! (?:of mine|short|away|behind|ahead|now that|at heart))"),

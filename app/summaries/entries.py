@@ -68,10 +68,11 @@ def holding(told: Iterable[Told], now: datetime, current_days: int) -> list[Told
             place = known[words]
             kept[place] = msgspec.structs.replace(kept[place], since=one.since)
             continue
-        slot = one.statement.slot
-        if (slot and (one.by, slot) in slots) or (one.statement.passes and one.occurred_at < since):
+        slot = one.statement.slot or ""
+        replaced = slot.removesuffix("?")
+        if (one.by, replaced) in slots or (one.statement.passes and one.occurred_at < since):
             continue
-        if slot:
+        if slot and slot == replaced:
             slots.add((one.by, slot))
         known[words] = len(kept)
         kept.append(one)

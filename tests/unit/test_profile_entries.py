@@ -38,6 +38,26 @@ def test_the_newest_of_a_slot_holds(turned: bool) -> None:
     assert texts(held) == ["We moved to Bonn.", "I like tea."]
 
 
+@pytest.mark.parametrize(
+    ("said_before", "said_then", "held"),
+    [
+        ("I work as a nurse.", "I'm a carpenter now.", 1),
+        ("I'm a nurse.", "I have just become a software engineer.", 1),
+        ("I'm a nurse.", "I work as a waiter.", 1),
+        ("I work as a nurse.", "I'm a carpenter.", 2),
+        ("I'm a nurse.", "I'm a lawyer.", 2),
+        ("I work as a nurse.", "I'm a mother now.", 2),
+        ("I work as a nurse.", "I'm a better photographer now.", 2),
+        ("I'm a retired teacher.", "I'm now a farmer.", 2),
+    ],
+)
+def test_work_is_replaced_where_it_is_said_to_have_changed(
+    said_before: str, said_then: str, held: int
+) -> None:
+    told = [said(said_before, 9), said(said_then, 3)]
+    assert texts(holding(told, NOW, DAYS)) == [said_then, said_before][:held]
+
+
 def test_what_is_said_again_stands_once_since_it_was_said_first() -> None:
     (held,) = holding([said("I like  tea", 30), said("I LIKE TEA.", 2)], NOW, DAYS)
     assert (held.since, held.occurred_at) == (NOW - timedelta(30), NOW - timedelta(2))
