@@ -96,6 +96,7 @@ class Config(msgspec.Struct, frozen=True, kw_only=True):
     running_responses_max: Positive = 2_000
     list_limit_max: Positive = 100
     memories_per_request_max: Positive = 1_000
+    stats_memories_max: Positive = 100_000
     memory_bytes_max: Positive = 64 * 2**10
     import_bytes_max: Positive = 8 * 2**30
     import_record_bytes_max: Positive = 16 * 2**20

@@ -466,6 +466,7 @@ async def count_quality(
     going_before: datetime,
     outdated: MemoryId,
     model: str,
+    most: int,
 ) -> list[Quality]:
     return await _count_quality.all(
         conn,
@@ -474,6 +475,7 @@ async def count_quality(
         going_before=going_before,
         outdated=outdated,
         model=model,
+        most=most,
     )
 
 

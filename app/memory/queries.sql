@@ -691,7 +691,7 @@ LIMIT :most;
 SELECT user_id FROM memory_scopes WHERE project_id = :project AND memories > 0;
 
 -- name: count_quality
--- What users' memories are like, by kind and trust.
+-- What users' memories are like, by kind and trust: of so many, user by user the newest first.
 SELECT
     m.kind, m.trust, count(*) AS memories,
     count(*) FILTER (WHERE m.superseded_at IS NOT NULL) AS superseded,
@@ -706,8 +706,16 @@ SELECT
         SELECT FROM memory_vectors v JOIN embedding_models e USING (model_id)
         WHERE v.project_id = :project AND v.memory_id = m.memory_id AND v.part = 0
           AND e.name = :model)) AS awaiting_vectors
-FROM memories m
-WHERE m.project_id = :project AND m.user_id = ANY(:users)
+FROM (
+    SELECT newest.*
+    FROM unnest(:users::uuid[]) AS given (user_id)
+    CROSS JOIN LATERAL (
+        SELECT memory_id, kind, trust, superseded_at, expires_at
+        FROM memories
+        WHERE project_id = :project AND user_id = given.user_id
+        ORDER BY memory_id DESC
+        LIMIT :most) AS newest
+    LIMIT :most) AS m
 GROUP BY m.kind, m.trust
 ORDER BY m.kind, m.trust;
 

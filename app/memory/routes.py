@@ -99,6 +99,7 @@ async def get_memory_stats(
     users: NamedDependency[Users],
     settings: NamedDependency[SettingsReader],
     embedder: NamedDependency[Embedder],
+    config: NamedDependency[Config],
 ) -> Stats:
     """How much there is of what, how good it is, and what will go; all users by `user=*`."""
     query = request.query_params
@@ -106,7 +107,12 @@ async def get_memory_stats(
     before = time_of(query.get("expiring_before"), "expiring_before")
     days = (await settings.read(caller.project, caller.user)).memory_retention_days
     return await memory_stats(
-        database, caller, model=embedder.model, retention_days=days, before=before
+        database,
+        caller,
+        model=embedder.model,
+        retention_days=days,
+        before=before,
+        most=config.stats_memories_max,
     )
 
 

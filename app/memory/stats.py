@@ -22,11 +22,13 @@ SOON = timedelta(days=7)
 
 class Stats(msgspec.Struct, kw_only=True):
     """`expiring` will be gone before `expiring_before`, by their `expires_at` or by retention;
-    `expired` has run out and is about to be dropped. `never_used` was never recalled."""
+    `expired` has run out and is about to be dropped. `never_used` was never recalled. `has_more`
+    says that there may be others, which are not counted."""
 
     object: Literal["memory.stats"] = "memory.stats"
     user: str | None
     memories: int
+    has_more: bool
     kinds: dict[Kind, int]
     trust: dict[Trust, int]
     current: int
@@ -47,7 +49,9 @@ async def memory_stats(
     model: str,
     retention_days: int | None,
     before: datetime | None,
+    most: int,
 ) -> Stats:
+    """Of at most so many memories."""
     before = before or datetime.now(UTC) + SOON
     async with database.tenant(caller.project) as conn:
         users = await _whose(conn, caller)
@@ -58,9 +62,10 @@ async def memory_stats(
             going_before=before,
             outdated=outdated(retention_days, before),
             model=model,
+            most=most,
         )
         jobs = await users_backlog(conn, caller.project, users)
-    return _summed(caller, found, jobs, before, retention_days)
+    return _summed(caller, found, jobs, before, retention_days, most)
 
 
 async def _whose(conn: Connection, caller: Caller) -> list[UserId]:
@@ -75,6 +80,7 @@ def _summed(
     jobs: Sequence[Backlog],
     before: datetime,
     retention_days: int | None,
+    most: int,
 ) -> Stats:
     memories, superseded = sum(q.memories for q in found), sum(q.superseded for q in found)
     kinds: Counter[Kind] = Counter()
@@ -85,6 +91,7 @@ def _summed(
     return Stats(
         user="*" if caller.everyone else caller.external_id,
         memories=memories,
+        has_more=memories >= most,
         kinds=dict(kinds),
         trust=dict(trust),
         current=memories - superseded,

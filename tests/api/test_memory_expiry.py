@@ -46,6 +46,7 @@ async def tended(
         memory_tend_seconds=0.05,
         memory_uses_flush_seconds=0.05,
         settings_ttl_seconds=0.01,
+        stats_memories_max=5,
     )
     with fresh_database(postgres) as urls:
         async with run_service(urls, config) as service:
@@ -251,6 +252,7 @@ async def test_stats_tell_what_memory_is_like(mine: Api, tended: Service) -> Non
         "object": "memory.stats",
         "user": mine.headers["Backstory-User"],
         "memories": 4,
+        "has_more": False,
         "kinds": {"fact": 2, "note": 1, "summary": 1},
         "trust": {"application": 4},
         "current": 3,
@@ -264,6 +266,9 @@ async def test_stats_tell_what_memory_is_like(mine: Api, tended: Service) -> Non
     assert {name: found[name] for name in told} == told
     assert {job["topic"] for job in found["jobs"]} <= {"embed_memories"}
     assert (await stats(mine.as_user(somebody())))["memories"] == 0
+    await remember(mine, *"abcd")
+    most = await stats(mine)
+    assert (most["kinds"], most["has_more"]) == ({"note": 4, "summary": 1}, True)
 
 
 async def test_stats_of_everyone_are_for_admins(api: Api, backstory: Service) -> None:
