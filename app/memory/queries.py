@@ -106,7 +106,9 @@ _list_unread = _sql.statement("list_unread")
 VERSION_MAX = 2**31 - 1
 HIGHEST_ID = MemoryId(UUID(int=2**128 - 1))
 
-_INSERTED = [name for name in NewMemory.__struct_fields__ if name not in ("sources", "fact")]
+_INSERTED = [
+    name for name in NewMemory.__struct_fields__ if name not in ("told", "sources", "fact")
+]
 
 
 async def insert_memories(

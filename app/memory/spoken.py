@@ -5,6 +5,7 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 
 import msgspec
+from msgspec import UNSET
 
 from app.db.sql import Connection
 from app.ids import ProjectId, UserId
@@ -17,6 +18,13 @@ TOLD_AT_ONCE_MAX = 50
 """More are told in a thread: each takes some 50 microseconds."""
 
 
+async def told_ahead(memories: Sequence[NewMemory]) -> list[NewMemory]:
+    """What their texts tell, found before a connection is taken for them: it takes time."""
+    told = await _tell([memory.content for memory in memories])
+    pairs = zip(memories, told, strict=True)
+    return [msgspec.structs.replace(memory, told=language) for memory, language in pairs]
+
+
 async def with_languages(
     conn: Connection, project: ProjectId, memories: Sequence[NewMemory]
 ) -> list[NewMemory]:
@@ -26,8 +34,7 @@ async def with_languages(
     if not users:
         return list(memories)
     named = await own_values(conn, project, users, "memory_language")
-    texts = [memory.content for memory in open_ones if memory.user_id not in named]
-    told = dict(zip(texts, await _tell(texts), strict=True))
+    told = await _told_by([memory for memory in open_ones if memory.user_id not in named])
     usual = _commonest((m.user_id, told.get(m.content)) for m in open_ones)
     if None in told.values():
         usual |= await queries.usual_languages(conn, project, users)
@@ -42,6 +49,13 @@ async def with_languages(
         memory if memory.language else msgspec.structs.replace(memory, language=language(memory))
         for memory in memories
     ]
+
+
+async def _told_by(memories: Sequence[NewMemory]) -> dict[str, str | None]:
+    """By their texts, asked where they were not yet."""
+    known = {one.content: one.told for one in memories if one.told is not UNSET}
+    texts = [one.content for one in memories if one.content not in known]
+    return known | dict(zip(texts, await _tell(texts), strict=True))
 
 
 def _commonest(told: Iterable[tuple[UserId, str | None]]) -> dict[UserId, str]:

@@ -14,6 +14,7 @@ from app.memory.bodies import MemoryBody, below, new_memory
 from app.memory.readings import Readings
 from app.memory.remember import remember
 from app.memory.show import shown
+from app.memory.spoken import told_ahead
 from app.memory.types import Memory, NewMemory
 from app.web.idempotency import Claim, Keep, Reply, once
 from app.web.principal import Principal, named_user
@@ -49,10 +50,11 @@ async def submit_once(
 ) -> list[Memory]:
     """The reply that is kept has ids alone, so that what is forgotten is in no reply."""
     read = await readings.wanted(project, memories)
+    told = await told_ahead(memories)
 
     async def submit(keep: Keep) -> Reply:
         async with database.tenant(project) as conn:
-            ids = await remember(conn, project, memories)
+            ids = await remember(conn, project, told)
             if read:
                 await readings.enqueue(conn, project, ids)
             reply = OK, {"memories": [memory_id.hex for memory_id in ids]}

@@ -6,6 +6,7 @@ from typing import Any, Literal
 from uuid import UUID
 
 import msgspec
+from msgspec import UNSET, UnsetType
 
 from app.ids import ConversationId, MemoryId, ProjectId, UserId, new_id
 
@@ -60,6 +61,8 @@ class NewMemory(msgspec.Struct, frozen=True, kw_only=True):
     memory_id: MemoryId = msgspec.field(default_factory=lambda: MemoryId(new_id()))
     language: str | None = None
     """The text search configuration of its postings: told when it is remembered."""
+    told: str | UnsetType | None = UNSET
+    """What its text tells of that, where it was asked before; None is too little to tell."""
     speaker: str | None = None
     conversation_id: ConversationId | None = None
     episode: str | None = None
@@ -76,7 +79,7 @@ class NewMemory(msgspec.Struct, frozen=True, kw_only=True):
     fact: FactDetails | None = None
 
 
-FOUND = ("language", "standing", "said", "sources", "fact")
+FOUND = ("language", "told", "standing", "said", "sources", "fact")
 """What is found when a memory is remembered, or kept beside it."""
 
 

@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 
 import msgspec
 from litestar.exceptions import InternalServerException
+from msgspec.structs import replace
 
 from app.config import Config
 from app.db.database import Database
@@ -15,6 +16,7 @@ from app.errors import BackstoryError, Forbidden, InvalidRequest, TooLarge, Unav
 from app.identity.users import Users
 from app.ids import UserId
 from app.jobs.runner import JobRunner
+from app.memory.spoken import told_ahead
 from app.transfer.formats import Format, told_by
 from app.transfer.lines import Defaults, Reader
 from app.transfer.records import Record, Records
@@ -149,6 +151,8 @@ class _Import:
             return
         batch, self._batch, self._bytes = self._batch, [], 0
         services = self._services
+        told = await told_ahead([one.memory for one in batch])
+        batch = [replace(one, memory=memory) for one, memory in zip(batch, told, strict=True)]
         fates = await store(services.database, self._caller.project, batch, self._model)
         services.jobs.wake("embed_memories")
         if "imported" in fates:
