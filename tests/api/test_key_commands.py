@@ -68,9 +68,9 @@ async def test_a_project_and_its_keys(
     key = file.read_text().strip()
     assert file.stat().st_mode & 0o777 == 0o600
     assert key not in made.stdout + made.stderr
-    assert await opens(api, key)
     [line] = (await done(run, "keys", "list", *within)).stdout.splitlines()
     assert line.endswith(f"bs_sk_…{key[38:50]}  server  engine  used never")
+    assert await opens(api, key)
     key_id = line.split()[0]
 
     rotation = ("keys", "rotate", key_id, *within, "--overlap-seconds", "60", "--output", "-")
