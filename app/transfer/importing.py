@@ -153,7 +153,13 @@ class _Import:
         services = self._services
         told = await told_ahead([one.memory for one in batch])
         batch = [replace(one, memory=memory) for one, memory in zip(batch, told, strict=True)]
-        fates = await store(services.database, self._caller.project, batch, self._model)
+        fates = await store(
+            services.database,
+            self._caller.project,
+            batch,
+            self._model,
+            in_session=self._caller.principal.session is not None,
+        )
         services.jobs.wake("embed_memories")
         if "imported" in fates:
             await refresh_statistics(services.database)

@@ -1,7 +1,8 @@
 """Storing memories that come from elsewhere: each once, under its own id where that is free.
 
 What is stored already stays as it is. An id that another user of the project has is not told to be
-taken: the memory gets one that is made from it, the same each time.
+taken: the memory gets one that is made from it, the same each time. A user's session, which could
+look whether it is there, gets such ids for all that is new to the user.
 """
 
 from collections.abc import Iterable, Sequence
@@ -38,13 +39,18 @@ again_if_overtaken = stamina.retry(on=(*CROSSED, Overtaken), attempts=ATTEMPTS, 
 
 @again_if_overtaken
 async def store(
-    database: Database, project: ProjectId, batch: Sequence[Incoming], model: Model | None
+    database: Database,
+    project: ProjectId,
+    batch: Sequence[Incoming],
+    model: Model | None,
+    *,
+    in_session: bool,
 ) -> list[Fate]:
     """In one transaction; what became of each. After it, wake the topic `embed_memories`."""
     async with database.tenant(project) as conn:
         await hold_scopes(conn, project, list({one.memory.user_id for one in batch}))
         named = {name for one in batch for name in _ids_named(one)}
-        known = Known(await read_memories(conn, project, list(named)))
+        known = Known(await read_memories(conn, project, list(named)), in_session=in_session)
         fates, new = known.sort(batch)
         if new:
             late = await _insert(conn, project, new, model)
@@ -107,7 +113,7 @@ def _ids_named(one: Incoming) -> Iterable[MemoryId]:
 
 
 def _own(taken: MemoryId, user: UserId) -> MemoryId:
-    """The id that a memory of this user has where another user has its id."""
+    """The id that a memory of this user has where another user has its id, or could."""
     return MemoryId(id_beside(taken, taken.hex, user.hex))
 
 
@@ -118,7 +124,8 @@ def _key(memory: NewMemory | StoredMemory) -> Key | None:
 class Known:
     """What is stored, and what of this batch is about to be."""
 
-    def __init__(self, stored: dict[MemoryId, StoredMemory]) -> None:
+    def __init__(self, stored: dict[MemoryId, StoredMemory], *, in_session: bool) -> None:
+        self._in_session = in_session
         self._by_id: dict[MemoryId, StoredMemory | NewMemory] = dict(stored)
         self._by_key: dict[Key, StoredMemory | NewMemory] = {
             key: memory for memory in stored.values() if (key := _key(memory))
@@ -170,7 +177,8 @@ class Known:
 
     def _here(self, name: MemoryId, user: UserId) -> MemoryId:
         found = self._by_id.get(name)
-        return name if found is None or found.user_id == user else _own(name, user)
+        kept = not self._in_session if found is None else found.user_id == user
+        return name if kept else _own(name, user)
 
     def _source(self, source: SourceKey, user: UserId) -> SourceKey:
         if source.type != "memory":

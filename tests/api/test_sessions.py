@@ -60,6 +60,21 @@ async def test_what_is_anothers_is_not_there(session: Api, api: Api) -> None:
         assert (reply.status, reply.error["code"]) == (400, "previous_response_not_found")
 
 
+async def test_an_import_does_not_tell_that_anothers_id_is_taken(session: Api, api: Api) -> None:
+    [theirs] = await remember(api.as_user(somebody()), "A secret of another.")
+    never = f"{theirs['id'][:-8]}{int(theirs['id'][-8:], 16) ^ 1:08x}"
+    for named in (theirs["id"], never):
+        line = {"id": named, "content": "Mine."}
+        for fate in ("imported", "unchanged"):
+            report = await session.send("POST", "/v1/memories/import", line)
+            assert report.body[fate] == 1, report.body
+        assert (await session.send("GET", f"/v1/memories/{named}")).status == 404
+    mine = (await session.send("GET", "/v1/memories")).body["data"]
+    assert [memory["content"] for memory in mine] == ["Mine."] * 2
+    again = {"id": mine[0]["id"], "content": "Mine."}
+    assert (await session.send("POST", "/v1/memories/import", again)).body["unchanged"] == 1
+
+
 async def test_a_session_names_no_user(session: Api, me: str) -> None:
     for name in (me, somebody(), "*"):
         for reply in (

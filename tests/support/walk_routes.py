@@ -184,6 +184,7 @@ ROUTES: dict[str, list[Try]] = {
     "GET /v1/memories/export": [at()],
     "POST /v1/memories/import": [
         at(body='{"content": "x", "user": "$user"}\n', media_type=NDJSON, may_go_well=True),
+        at(body='{"content": "x", "id": "$memory"}\n', media_type=NDJSON, may_go_well=True),
         at("conversation=$conversation", "", NDJSON, may_go_well=True),
     ],
     "POST /v1/recall": [
