@@ -108,7 +108,7 @@ def fits(step: Step, walker: Walker, victim: Owner) -> bool:
     named = set(PLACE.findall(step.text))
     if not kinds or not kinds <= set(victim.ids) or not named <= {*victim.ids, *walker.own}:
         return False
-    if walker.root and "project" in kinds:
+    if (walker.root and "project" in kinds) or (walker.by_key and step.one.keys_may):
         return False
     if "Backstory-User" in walker.api.headers and step.one.names_user:
         return False

@@ -48,6 +48,8 @@ class Try(msgspec.Struct, frozen=True):
     """It only narrows down what the speaker sees or tags what they make."""
     varies: bool = False
     """The answer tells of what goes on beside it, so that only its status can be compared."""
+    keys_may: bool = False
+    """A key makes there what never was."""
 
     @property
     def names_user(self) -> bool:
@@ -184,7 +186,12 @@ ROUTES: dict[str, list[Try]] = {
     "GET /v1/memories/export": [at()],
     "POST /v1/memories/import": [
         at(body='{"content": "x", "user": "$user"}\n', media_type=NDJSON, may_go_well=True),
-        at(body='{"content": "x", "id": "$memory"}\n', media_type=NDJSON, may_go_well=True),
+        at(
+            body='{"content": "x", "id": "$memory"}\n',
+            media_type=NDJSON,
+            may_go_well=True,
+            keys_may=True,
+        ),
         at("conversation=$conversation", "", NDJSON, may_go_well=True),
     ],
     "POST /v1/recall": [
