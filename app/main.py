@@ -57,12 +57,12 @@ from app.limits.prices import Prices
 from app.limits.stock import open_stock
 from app.log import set_up_log
 from app.memory import routes as memory_routes
-from app.memory.embed import JOBS_MAX, embed_handler
 from app.memory.marks import Marks
 from app.memory.readings import Readings
-from app.memory.reembed import LEASE_SECONDS, reembed_handler
 from app.memory.tend import open_tending
 from app.memory.uses import open_uses
+from app.memory.vectors.embed import JOBS_MAX, embed_handler
+from app.memory.vectors.reembed import LEASE_SECONDS, reembed_handler
 from app.outside.fetch import open_fetcher
 from app.processes import DRAIN_SIGNAL
 from app.recall import routes as recall_routes

@@ -11,7 +11,13 @@ import structlog
 from app.config import Config
 from app.db.connect import connect_as
 from app.errors import StartError
-from app.memory.index import IndexedModel, Progress, build_index, largest_project, list_models
+from app.memory.vectors.index import (
+    IndexedModel,
+    Progress,
+    build_index,
+    largest_project,
+    list_models,
+)
 
 log = structlog.get_logger()
 

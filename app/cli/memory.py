@@ -11,8 +11,8 @@ from app.cli.owner import owner_url
 from app.config import read_config
 from app.db.connect import connect_as
 from app.db.sql import Connection
-from app.memory.index import IndexedModel, Progress, build_index, list_models
-from app.memory.model_states import ModelState, count_memories, drop_vectors, model_states
+from app.memory.vectors.index import IndexedModel, Progress, build_index, list_models
+from app.memory.vectors.model_states import ModelState, count_memories, drop_vectors, model_states
 
 
 @click.group()

@@ -51,7 +51,7 @@ class ServiceKeeper:
         asked = {"limit": str(LIMIT), "order": "asc", **query}
         while True:
             page = await self._ask("GET", path, dict[str, Any], query=asked)
-            found += msgspec.convert(page["data"], list[of])  # type: ignore[valid-type]
+            found += msgspec.convert(page["data"], list[of])  # type: ignore[valid-type]  # a type at run time
             asked["after"] = page["last_id"]
             if not page["has_more"]:
                 return found

@@ -7,8 +7,8 @@ from app.db.sql import Connection
 from app.ids import MemoryId, ProjectId, UserId
 from app.jobs.outbox import enqueue_all
 from app.jobs.types import Work
-from app.memory.passages import PASSAGES_MAX, passages_about
 from app.memory.types import NewMemory, ToEmbed
+from app.memory.vectors.passages import PASSAGES_MAX, passages_about
 
 EMBED_BATCH_MAX = 16
 """Memories a row of the outbox, and no more passages than one memory may have."""

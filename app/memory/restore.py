@@ -6,7 +6,8 @@ from app.db.sql import Connection
 from app.embeddings.models import models_filled_in
 from app.ids import ProjectId, UserId
 from app.memory import queries
-from app.memory.reembed import ask_reembedding
+from app.memory.vectors import queries as vector_queries
+from app.memory.vectors.reembed import ask_reembedding
 
 
 async def hold_scopes(conn: Connection, project: ProjectId, users: Sequence[UserId]) -> None:
@@ -16,7 +17,7 @@ async def hold_scopes(conn: Connection, project: ProjectId, users: Sequence[User
 
 async def ensure_model(conn: Connection, name: str, dimensions: int) -> int:
     """The id under which this embedding model's vectors are kept."""
-    return await queries.ensure_model(conn, name, dimensions)
+    return await vector_queries.ensure_model(conn, name, dimensions)
 
 
 async def ask_for_other_vectors(conn: Connection, project: ProjectId) -> None:

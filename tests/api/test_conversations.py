@@ -15,7 +15,7 @@ def said(engine: FakeEngine) -> list[str]:
 
 
 async def ask(openai: AsyncOpenAI, text: str, **more: str) -> str:
-    response = await openai.responses.create(model="test-model", input=text, **more)  # type: ignore[call-overload]
+    response = await openai.responses.create(model="test-model", input=text, **more)  # type: ignore[call-overload]  # by name
     return str(response.id)
 
 

@@ -126,7 +126,7 @@ def test_what_dies_is_started_again(folder: Path) -> None:
         until(lambda: all_gone([engine, embedder, postgres]))
         until(lambda: service.get("/v1/models") == 200 and service.get("/v1/requests") == 200)
         for name in ("Postgres", "local engine", "embedder"):
-            until(lambda name=name: f"{name} had died" in service.err)  # type: ignore[misc]
+            until(lambda name=name: f"{name} had died" in service.err)  # type: ignore[misc]  # a lambda with a default
 
 
 def test_a_worker_that_dies_is_replaced(folder: Path) -> None:

@@ -18,7 +18,7 @@ from app.db.sql import Connection
 from app.embeddings.model import DEFAULT_MODEL
 from app.identity.bootstrap import issue_key
 from app.ids import ProjectId, UserId, new_id
-from app.memory import index
+from app.memory.vectors import index
 from app.recall import queries
 from app.recall.gather import CANDIDATES_MIN
 from app.recall.nearest import nearest

@@ -14,9 +14,9 @@ from app.ids import ProjectId, UserId
 from app.jobs.outbox import enqueue_all
 from app.jobs.types import Work
 from app.memory.enqueue import EMBED_BATCH_MAX
-from app.memory.pieces import PIECE_TEXTS_MAX
 from app.memory.queries import insert_memories
 from app.memory.types import NewMemory
+from app.memory.vectors.pieces import PIECE_TEXTS_MAX
 from tests.bench.measure import (
     Progress,
     Ratio,

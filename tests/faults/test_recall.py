@@ -19,10 +19,10 @@ from app.ids import PROJECT_ITSELF, ProjectId, new_id
 from app.jobs.outbox import backlog, list_failed
 from app.jobs.runner import JobRunner, open_job_runner
 from app.jobs.types import FailedJob
-from app.memory.embed import JOBS_MAX, embed_handler
-from app.memory.pieces import PIECE_TEXTS_MAX
 from app.memory.remember import remember
 from app.memory.types import NewMemory
+from app.memory.vectors.embed import JOBS_MAX, embed_handler
+from app.memory.vectors.pieces import PIECE_TEXTS_MAX
 from app.recall.recall import recall
 from app.recall.score import FITS_MIN
 from app.recall.types import Asked, Reach, Recollection

@@ -91,7 +91,7 @@ async def test_a_deleted_project_is_refused_everywhere(
     assert (await here.delete(f"/v1/projects/{project}")).status == 200
     for token in (made["key"], session):
         assert not await opens(here, token)
-        await refused_in_time(lambda token=token: opens(there, token))  # type: ignore[misc]
+        await refused_in_time(lambda token=token: opens(there, token))  # type: ignore[misc]  # a lambda with a default
     for speaker in (here, there):
         assert (await speaker.get(f"/v1/projects/{project}")).status == 404
         assert (await speaker.get(f"/v1/api_keys?project={project}")).status == 404

@@ -18,7 +18,7 @@ from app.db.embedded import EmbeddedPostgres
 from app.db.migrate import migrate
 from app.db.sql import Connection
 from app.ids import MemoryId, ProjectId, UserId, new_id
-from app.memory.index import Progress, build_index, list_models
+from app.memory.vectors.index import Progress, build_index, list_models
 from app.recall import queries
 from app.recall.nearest import nearest
 from app.recall.types import Reach, Vector, VectorScored

@@ -20,10 +20,10 @@ from app.embeddings.types import Embedder, Lane, Vectors
 from app.ids import PROJECT_ITSELF, MemoryId, ProjectId, new_id
 from app.jobs.outbox import backlog
 from app.jobs.runner import open_job_runner
-from app.memory.embed import JOBS_MAX, embed_handler
 from app.memory.forget import forget
 from app.memory.remember import remember
 from app.memory.types import NewMemory
+from app.memory.vectors.embed import JOBS_MAX, embed_handler
 from tests.support.embedder import HashEmbedder, OneModel
 from tests.support.eventually import eventually
 from tests.support.postgres_fixtures import fresh_database

@@ -5,15 +5,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from app.ids import MemoryId, new_id
-from app.memory.passages import (
+from app.memory.vectors.passages import (
     PASSAGE_CHARS,
     PASSAGE_CHARS_MAX,
     PASSAGES_MAX,
     passages_about,
     passages_of,
 )
-from app.memory.types import StoredWindow
-from app.memory.windows import WINDOW_CHARS_MAX, window_text
+from app.memory.vectors.types import StoredWindow
+from app.memory.vectors.windows import WINDOW_CHARS_MAX, window_text
 
 SENTENCE = "The heron stood in the reeds until the fog had gone."
 TEXTS = st.text(st.sampled_from("ab .!?\n。\u4e2d"), max_size=6_000)

@@ -11,9 +11,9 @@ from app.db.sql import Connection
 from app.embeddings.types import Embedder, Vectors
 from app.errors import EmbeddingFailed
 from app.ids import ProjectId
-from app.memory import queries
-from app.memory.passages import PASSAGES_MAX
-from app.memory.types import Part
+from app.memory.vectors import queries
+from app.memory.vectors.passages import PASSAGES_MAX
+from app.memory.vectors.types import Part
 
 PIECE_TEXTS_MAX = PASSAGES_MAX
 

@@ -9,7 +9,7 @@ from typing import Literal
 import msgspec
 
 from app.db.sql import Connection
-from app.memory.index import index_name
+from app.memory.vectors.index import index_name
 
 DELETED_AT_ONCE = 10_000
 

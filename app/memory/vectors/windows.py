@@ -4,8 +4,8 @@ A turn such as "Yes, in May." says little by itself; its window says what it ans
 more vector beside the text's own (part -1).
 """
 
-from app.memory.passages import PASSAGE_CHARS_MAX
-from app.memory.types import Said, StoredWindow
+from app.memory.vectors.passages import PASSAGE_CHARS_MAX
+from app.memory.vectors.types import Said, StoredWindow
 
 WINDOW_CHARS_MAX = PASSAGE_CHARS_MAX
 """Of a whole window: what a model reads."""

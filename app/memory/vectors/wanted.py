@@ -5,10 +5,10 @@ from collections.abc import Sequence
 
 from app.db.sql import Connection
 from app.ids import MemoryId, ProjectId
-from app.memory import queries
-from app.memory.passages import passages_of
-from app.memory.types import Part, StoredText, StoredWindow
-from app.memory.windows import WINDOW_CHARS_MAX, window_text
+from app.memory.vectors import queries
+from app.memory.vectors.passages import passages_of
+from app.memory.vectors.types import Part, StoredText, StoredWindow
+from app.memory.vectors.windows import WINDOW_CHARS_MAX, window_text
 
 
 async def read_wanted(

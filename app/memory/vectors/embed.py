@@ -17,9 +17,9 @@ from app.errors import EmbeddingFailed, Unavailable
 from app.ids import MemoryId, ProjectId
 from app.jobs.outbox import done
 from app.jobs.types import Handler, Job
-from app.memory.pieces import Wanted, embed_piece, pieces_of
-from app.memory.reembed import ask_reembedding
-from app.memory.wanted import read_wanted
+from app.memory.vectors.pieces import Wanted, embed_piece, pieces_of
+from app.memory.vectors.reembed import ask_reembedding
+from app.memory.vectors.wanted import read_wanted
 
 JOBS_MAX = 4
 """Jobs at a time, each of `PASSAGES_MAX` passages at most: a lease has to outlast them."""

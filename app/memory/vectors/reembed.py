@@ -18,10 +18,10 @@ from app.errors import EmbedderUnavailable
 from app.ids import PROJECT_ITSELF, MemoryId, ProjectId
 from app.jobs.outbox import done, enqueue, enqueue_once
 from app.jobs.types import Handler, Job
-from app.memory import queries
-from app.memory.pieces import Wanted, embed_piece, pieces_of
 from app.memory.types import LOWEST_ID
-from app.memory.wanted import read_wanted
+from app.memory.vectors import queries
+from app.memory.vectors.pieces import Wanted, embed_piece, pieces_of
+from app.memory.vectors.wanted import read_wanted
 
 SLICE = 256
 """Memories looked through at a time."""
