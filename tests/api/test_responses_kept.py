@@ -12,6 +12,7 @@ from tests.support.heard import heard, heard_once, something, texts
 from tests.support.rows import connected, new_key, new_project, tables_of_user, tables_with
 from tests.support.service import Service
 
+TOOL = {"type": "function", "name": "get_weather"}
 UNKNOWN = {"resp_0", "resp_" + "0" * 32, "resp_01a204d6d03e7136806b4ed9fc7bb852", "conv_1", "x"}
 
 
@@ -144,7 +145,7 @@ async def test_what_is_not_stored_leaves_no_text(
         said, store=False, temperature=0, instructions=said, metadata={"said": said}
     )
     streamed = await user.stream(
-        said, store=False, temperature=0, tools=[{"type": "function", "name": "get_weather"}]
+        said, store=False, temperature=0, tools=[TOOL]
     )
     await user.create(f"{said} [[status:500]]", store=False)
     await user.create(f"{said} [[break:5]]", store=False)
