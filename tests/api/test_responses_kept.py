@@ -144,9 +144,7 @@ async def test_what_is_not_stored_leaves_no_text(
     body = await user.respond(
         said, store=False, temperature=0, instructions=said, metadata={"said": said}
     )
-    streamed = await user.stream(
-        said, store=False, temperature=0, tools=[TOOL]
-    )
+    streamed = await user.stream(said, store=False, temperature=0, tools=[TOOL])
     await user.create(f"{said} [[status:500]]", store=False)
     await user.create(f"{said} [[break:5]]", store=False)
     keyed = user.with_headers({"Idempotency-Key": something()})

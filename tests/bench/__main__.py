@@ -24,7 +24,7 @@ from tests.bench.report import Findings, Report  # noqa: E402
 from tests.bench.world import World, open_world  # noqa: E402
 
 BENCHES = (
-    *("added_time", "streaming", "slow_streams", "exact_hit"),
+    *("added_time", "streaming", "slow_streams", "exact_hit", "walls"),
     *("remember", "recall", "storage", "evidence", "peers", "ingest"),
     *("million", "tune", "facts"),
 )
