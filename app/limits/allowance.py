@@ -57,6 +57,11 @@ class Allowance:
             back -= amount
         self._stock.give(parts[0], back)
 
+    @property
+    def limits_calls(self) -> bool:
+        """What the engine does is counted, beside the request."""
+        return self.limits("tokens", "usd")
+
     def limits(self, *measures: Measure) -> bool:
         return any(counter.measure in measures for counter in self._limits)
 

@@ -10,6 +10,7 @@ from app.limits.spending import Spending
 from app.limits.usage import Usage, usage_in
 
 BYTES_A_TOKEN = 4
+"""Of UTF-8: roughly, where nobody counts."""
 ENDS = ("response.completed", "response.incomplete", "response.failed", "error")
 CUT_OFF = "max_output_tokens"
 """The standard's word for a response that is as long as it may be."""

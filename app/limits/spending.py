@@ -51,7 +51,7 @@ class Spending:
 
 async def reserve(allowance: Allowance | None, model: str, usage: Usage) -> Spending | None:
     """None where nothing limits what a call costs. Raises TooManyRequests, or Unavailable."""
-    if allowance is None or not allowance.limits("tokens", "usd"):
+    if allowance is None or not allowance.limits_calls:
         return None
     cost = await allowance.cost(model) if allowance.limits("usd") else None
     spending = Spending(allowance, usage, cost)

@@ -2,7 +2,7 @@
 
 from collections.abc import AsyncGenerator
 
-from app.contexts.weights import weigh_request
+from app.contexts.weights import by_length, weigh_request
 from app.engine.types import Batch, EngineRequest
 from app.errors import BackstoryError
 from app.limits.meter import Meter
@@ -15,9 +15,10 @@ from app.responses.survey import Road
 
 async def reserved(parts: Parts, road: Road) -> Spending | None:
     """None where nothing is limited, or another pays. Raises TooManyRequests, or Unavailable."""
-    if road.call.allowance is None or not _asks_engine(parts, road):
+    allowance = road.call.allowance
+    if allowance is None or not allowance.limits_calls or not _asks_engine(parts, road):
         return None
-    return await reserve(road.call.allowance, road.engine_request.model, _expected(parts, road))
+    return await reserve(allowance, road.engine_request.model, _expected(parts, road))
 
 
 def metered(parts: Parts, road: Road, events: AsyncGenerator[Batch]) -> AsyncGenerator[Batch]:
@@ -42,7 +43,7 @@ def _expected(parts: Parts, road: Road) -> Usage:
     """Of the input an estimate; of the output as much as it may be, or so much at first."""
     known = road.fit.tokens if road.fit else None
     output = _output_max(road.engine_request) or parts.config.limit_output_tokens
-    return Usage(known or weigh_request(road.engine_request), output)
+    return Usage(known or weigh_request(road.engine_request, by_length), output)
 
 
 def _output_max(request: EngineRequest) -> int | None:
