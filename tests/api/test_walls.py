@@ -1,8 +1,11 @@
 """Every route with everybody else's ids and names, as everybody: nothing is there to be had."""
 
+import pytest
+
 from app.ids import ProjectId
 from tests.support.api import Api
 from tests.support.engine import FakeEngine
+from tests.support.forgetful import forget_all_projects
 from tests.support.rows import connected
 from tests.support.service import Service
 from tests.support.walk import Walk
@@ -29,9 +32,12 @@ async def test_every_route_of_the_document_is_walked(api: Api) -> None:
     assert documented == set(ROUTES)
 
 
+@pytest.mark.parametrize("queries", ["as they are", "without their predicates"])
 async def test_what_is_somebody_elses_is_not_there(
-    backstory: Service, shared_engine: FakeEngine
+    backstory: Service, shared_engine: FakeEngine, monkeypatch: pytest.MonkeyPatch, queries: str
 ) -> None:
+    if queries == "without their predicates":
+        assert forget_all_projects(monkeypatch) > 250
     async with open_world(backstory) as walkers:
         owners = {victim.word: victim for walker in walkers for victim in walker.victims}
         projects = {owner.project for owner in owners.values()}

@@ -34,7 +34,7 @@ VALUES = {
 }
 
 
-async def fill(superuser: Connection) -> None:
+async def fill(superuser: Connection, rows: int = ROWS) -> None:
     """In a database of its own: the rules that rows must keep are taken away first."""
     for constraint in await superuser.fetch(CONSTRAINTS):
         await superuser.execute(
@@ -50,6 +50,6 @@ async def fill(superuser: Connection) -> None:
         names, values = zip(*pairs, strict=True)
         await superuser.execute(
             f"INSERT INTO {tenant} ({', '.join(names)}) SELECT {', '.join(values)} "
-            f"FROM generate_series(1, {ROWS}) AS n ON CONFLICT DO NOTHING"
+            f"FROM generate_series(1, {rows}) AS n ON CONFLICT DO NOTHING"
         )
     await superuser.execute("ANALYZE")

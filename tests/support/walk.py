@@ -24,6 +24,7 @@ MADE = [
     (re.compile(r"(?:[a-z]+_|chatcmpl-|file-|user-)[0-9a-f]{32}"), "MADE"),
     (re.compile(r"\d{4}-\d\d-\d\dT[\d:.]+(?:Z|\+00:00)"), "TIME"),
     (re.compile(r"(_at|created)\":\d+"), "TIME"),
+    (re.compile(r'"uses":\d+,"used_at":(null|"TIME")'), "USES"),  # counted now and then
 ]
 NOT_FOUND = re.compile("_not_found$|^invalid_reset_token$")
 HEX = re.compile(r"[0-9a-f]{32}$")
