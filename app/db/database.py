@@ -67,21 +67,21 @@ class Database:
         Raises Unavailable where the database is away, also in the middle: then nothing that
         was done in it can be relied on, nor can it be relied on to be undone.
         """
-        begin = f"BEGIN; SET LOCAL app.project = '{project}'"
         user = None if everyone else acting_user.get()
-        if user is not None:
-            begin += f"; SET LOCAL app.\"user\" = '{user}'"
-        async with self._transaction(begin) as conn:
+        async with self._transaction(project, user) as conn:
             yield conn
 
     @asynccontextmanager
     async def across(self) -> AsyncIterator[Connection]:
         """A transaction without a project: it sees no rows but through reviewed functions."""
-        async with self._transaction("BEGIN") as conn:
+        async with self._transaction(None, None) as conn:
             yield conn
 
     @asynccontextmanager
-    async def _transaction(self, begin: str) -> AsyncIterator[Connection]:
+    async def _transaction(
+        self, project: ProjectId | None, user: UserId | None
+    ) -> AsyncIterator[Connection]:
+        begin = _begin(project, user)
         try:
             async with self._pool.acquire(timeout=self._acquire_timeout_seconds) as proxy:
                 conn = _connection(proxy)
@@ -97,6 +97,14 @@ class Database:
                 await conn.execute("COMMIT")
         except AWAY as error:
             raise Unavailable from error
+
+
+def _begin(project: ProjectId | None, user: UserId | None) -> str:
+    """Both are set each time: behind a pooler the connection may come from anybody, with whatever
+    they set for themselves."""
+    return (
+        f"BEGIN; SET LOCAL app.project = '{project or ''}'; SET LOCAL app.\"user\" = '{user or ''}'"
+    )
 
 
 async def turn_to(conn: Connection, project: ProjectId) -> None:
@@ -149,8 +157,10 @@ async def _close(pool: "asyncpg.Pool[asyncpg.Record]") -> None:
 
 
 async def _set_codecs(conn: Any) -> None:
-    await set_json_codecs(conn)
-    await register_vector(conn)
+    """In a transaction, since a pooler may give each statement outside of one to another server."""
+    async with conn.transaction():
+        await set_json_codecs(conn)
+        await register_vector(conn)
 
 
 async def set_json_codecs(conn: Any) -> None:
