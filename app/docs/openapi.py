@@ -1,14 +1,24 @@
 """The OpenAPI document."""
 
-from litestar import Router
+from typing import Any
+
+from litestar import Request, Router
 from litestar.openapi.config import OpenAPIConfig
 from litestar.openapi.plugins import JsonRenderPlugin
 from litestar.openapi.spec import Components, SecurityScheme
 
 from app import __version__
+from app.docs.document import complete
 from app.web.principal import Access, guarded
 
 PATH = "/openapi.json"
+
+
+class Whole(JsonRenderPlugin):
+    """The document with what Litestar cannot know."""
+
+    def render(self, request: Request[Any, Any, Any], openapi_schema: dict[str, Any]) -> bytes:
+        return super().render(request, complete(openapi_schema, request.app))
 
 
 def openapi_config() -> OpenAPIConfig:
@@ -24,7 +34,7 @@ def openapi_config() -> OpenAPIConfig:
         openapi_router=Router(
             PATH, route_handlers=[], include_in_schema=False, opt=guarded(Access.PUBLIC)
         ),
-        render_plugins=[JsonRenderPlugin(path=["/", PATH])],
+        render_plugins=[Whole(path=["/", PATH])],
         components=Components(
             security_schemes={
                 "key": SecurityScheme(type="http", scheme="bearer", description="API key")
