@@ -99,15 +99,14 @@ def normal(password: str) -> str:
 
 def check_new(password: str, param: str = "password") -> None:
     """Raises InvalidRequest."""
-    text = normal(password)
-    if len(text) < LENGTH_MIN:
+    check_size(password, param)
+    if len(normal(password)) < LENGTH_MIN:
         raise InvalidRequest(
             f"A password has at least {LENGTH_MIN} characters.", param=param, code="weak_password"
         )
-    check_size(text, param)
 
 
 def check_size(password: str, param: str = "password") -> None:
-    """Raises InvalidRequest."""
-    if len(normal(password).encode()) > BYTES_MAX:
+    """Raises InvalidRequest. What is long as it is written is not composed: that takes long."""
+    if len(password) > BYTES_MAX or len(normal(password).encode()) > BYTES_MAX:
         raise InvalidRequest(f"A password has at most {BYTES_MAX} bytes.", param=param)

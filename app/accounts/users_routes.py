@@ -20,7 +20,7 @@ from app.accounts.types import (
 from app.accounts.visitor import visitor_of
 from app.web.body import decode, takes
 from app.web.pages import Page, page_query
-from app.web.principal import USER_HEADER, Access, Scope, guarded, named_user
+from app.web.principal import Access, Scope, guarded, user_named_by
 
 USERS = guarded(Access.KEY, Scope.USERS)
 
@@ -100,8 +100,7 @@ async def ask_reset_by_email(
 
 
 def _name(request: Asking, user: str) -> str:
-    asked = named_user(user, request.query_params.get("user"))
-    name = named_user(asked, request.headers.get(USER_HEADER))
+    name = user_named_by(request, user)
     assert name is not None
     return name
 

@@ -1,6 +1,7 @@
 """A project's own key of the engine: who brings one, pays by it. It never comes back."""
 
 from datetime import datetime
+from enum import Enum
 from typing import Annotated, Literal
 
 import msgspec
@@ -34,6 +35,15 @@ class EngineKey(msgspec.Struct, kw_only=True):
     updated_at: datetime | None = None
 
 
+class Unknown(Enum):
+    """Not yet asked, or too long ago: beside None, which is that there is none."""
+
+    UNKNOWN = "unknown"
+
+
+UNKNOWN = Unknown.UNKNOWN
+
+
 class EngineKeys:
     """What is known of a project is known for some seconds."""
 
@@ -44,8 +54,9 @@ class EngineKeys:
 
     async def read(self, project: ProjectId) -> Secret | None:
         """None where the installation's is used."""
-        if project in self._known:
-            return self._known[project]
+        known = self._known.get(project, UNKNOWN)
+        if not isinstance(known, Unknown):
+            return known
         async with self._database.tenant(project, everyone=True) as conn:
             sealed = await queries.find_key(conn, project)
         secret = Secret(self._vault.open(sealed, _row(project)).decode()) if sealed else None

@@ -18,7 +18,7 @@ from app.erasure.types import Deleted, ErasedUser, LessenedConversation
 from app.identity.users import check_name
 from app.responses.parts import Parts
 from app.web.address import address_of
-from app.web.principal import USER_HEADER, Access, Scope, guarded, named_user
+from app.web.principal import Access, Scope, guarded, user_named_by
 
 
 @delete(
@@ -87,8 +87,7 @@ async def delete_user(
     request: Request[Any, Any, Any], user: FromPath[str], parts: NamedDependency[Parts]
 ) -> ErasedUser:
     """Erases everything of a user. The request log keeps the numbers, without the user."""
-    asked = named_user(user, request.query_params.get("user"))
-    name = named_user(asked, request.headers.get(USER_HEADER))
+    name = user_named_by(request, user)
     assert name is not None
     check_name(name)
     erased = await forget_user(parts, request.auth, name, address_of(request.scope))

@@ -13,7 +13,7 @@ from app.identity import queries
 from app.ids import PROJECT_ITSELF, ProjectId, UserId, new_id
 from app.web.limits import Limits, read_limits
 from app.web.paths import with_slashes
-from app.web.principal import ALL_USERS, USER_HEADER, Caller, Principal, Scope, named_user
+from app.web.principal import ALL_USERS, Caller, Principal, Scope, user_named_by
 
 CACHED_MAX = 50_000
 EXTERNAL_ID_LENGTH_MAX = 512
@@ -59,8 +59,7 @@ class Users:
         everyone_allowed: bool = False,
     ) -> Caller:
         """Who speaks in a request: the user named in it, or in its header; the log is told."""
-        asked = named_user(name, request.query_params.get("user"))
-        named = named_user(asked, request.headers.get(USER_HEADER))
+        named = user_named_by(request, name)
         if named is not None and request.auth.user is not None:
             raise Forbidden("A session speaks for its own user and may set none.", param="user")
         caller = await self.caller(request.auth, named, everyone_allowed=everyone_allowed)

@@ -87,7 +87,8 @@ async def get_user_limits(limiting: Limiting, caller: Caller) -> LimitsOf:
     project, user = caller.project, caller.owner
     async with limiting.administration.database.tenant(project) as conn:
         own = read_limits(await queries.get_user_limits(conn, project, user))
-        in_all = await limiting.limiter.of_user(project, user, own) or Limits()
+    in_all = await limiting.limiter.of_user(project, user, own) or Limits()
+    async with limiting.administration.database.tenant(project) as conn:
         windows = await _windows(conn, project, user, NOBODY, in_all)
     return LimitsOf(user=caller.external_id, limits=own or Limits(), windows=windows)
 

@@ -5,6 +5,7 @@ from typing import Any
 from uuid import UUID
 
 import msgspec
+from litestar import Request
 
 from app.errors import Forbidden, InvalidRequest
 from app.ids import PROJECT_ITSELF, KeyId, ProjectId, SessionId, UserId
@@ -95,15 +96,26 @@ def guarded(access: Access, scope: Scope | None = None) -> dict[str, Any]:
 
 def named_user(body_user: str | None, header_user: str | None) -> str | None:
     """The user that a request names, in its body or its header. Raises InvalidRequest."""
-    body_user = with_slashes(body_user) if body_user else body_user
-    header_user = _as_utf8(header_user) if header_user else header_user
-    if body_user == "" or header_user == "":
+    return _the_one(
+        with_slashes(body_user) if body_user else body_user,
+        _as_utf8(header_user) if header_user else header_user,
+    )
+
+
+def user_named_by(request: Request[Any, Any, Any], name: str | None) -> str | None:
+    """The same, where the query may name the user too. Raises InvalidRequest."""
+    in_query = _the_one(name and with_slashes(name), request.query_params.get("user"))
+    return _the_one(in_query, named_user(None, request.headers.get(USER_HEADER)))
+
+
+def _the_one(user: str | None, other: str | None) -> str | None:
+    if user == "" or other == "":
         raise InvalidRequest("A user's name cannot be empty.", param="user")
-    if body_user and header_user and body_user != header_user:
+    if user and other and user != other:
         raise InvalidRequest(
             "The field 'user' and the header 'Backstory-User' name different users.", param="user"
         )
-    return body_user or header_user
+    return user or other
 
 
 def _as_utf8(header: str) -> str:

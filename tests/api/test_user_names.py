@@ -42,6 +42,14 @@ async def test_a_path_with_a_nul_names_nobody(api: Api) -> None:
         assert (await api.send(method, path)).status == 400
 
 
+async def test_a_name_in_the_query_is_read_once(api: Api) -> None:
+    """As it is decoded, also where it looks like UTF-8 that was read as Latin-1."""
+    tail = somebody()
+    await remember(api.as_user(f"é{tail}"), "theirs")
+    reply = await api.get(f"/v1/memories?user={quote(f'Ã©{tail}')}")
+    assert (reply.status, reply.body["data"]) == (200, [])
+
+
 async def test_the_query_names_them_on_every_route(api: Api) -> None:
     me = somebody()
     mine = api.as_user(me)

@@ -1,14 +1,17 @@
 """Hashing passwords: in one form, under the parameters of now, and not too many at once."""
 
 import asyncio
+import unicodedata
 from collections.abc import AsyncIterator
+from typing import Literal
 
 import msgspec
 import pytest
 
-from app.accounts.passwords import Passwords, open_passwords
+from app.accounts.emails import normal_email
+from app.accounts.passwords import Passwords, check_new, check_size, open_passwords
 from app.config import Config
-from app.errors import TooManyRequests
+from app.errors import InvalidRequest, TooManyRequests
 
 CHEAP = Config(password_memory_bytes=2**16, password_rounds=1, password_hashes_max=3)
 
@@ -52,3 +55,21 @@ async def test_too_many_at_once_are_told_to_come_back(passwords: Passwords) -> N
     assert len(refused) == 2
     assert refused[0].headers == {"Retry-After": "1"}
     assert await passwords.hash("correct horse")
+
+
+def test_what_is_far_too_long_is_refused_before_it_is_composed(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Composing marks out of order takes time that grows with the square of their number."""
+    composed: list[int] = []
+    normalize = unicodedata.normalize
+
+    def watched(form: Literal["NFC"], text: str) -> str:
+        composed.append(len(text))
+        return normalize(form, text)
+
+    monkeypatch.setattr(unicodedata, "normalize", watched)
+    for refuse in (check_new, check_size, normal_email):
+        with pytest.raises(InvalidRequest):
+            refuse("\u0301\u0327" * 500_000)
+    assert max(composed) < 2000
