@@ -113,6 +113,19 @@ async def turn_to(conn: Connection, project: ProjectId) -> None:
     await conn.execute(f"SET LOCAL app.project = '{project}'")
 
 
+@asynccontextmanager
+async def beyond_user(conn: Connection) -> AsyncIterator[None]:
+    """Within it a session's transaction sees all of its project, so that what others share of what
+    it takes away goes too. For statements that name ids it was found to own, and tell nothing."""
+    user = acting_user.get()
+    if user is None:
+        yield
+        return
+    await conn.execute("SET LOCAL app.\"user\" = ''")
+    yield
+    await conn.execute(f"SET LOCAL app.\"user\" = '{user}'")
+
+
 def _connection(proxy: "PoolConnectionProxy[asyncpg.Record]") -> Connection:
     """The proxy forwards every call to its connection; its type does not say so."""
     return proxy  # type: ignore[return-value]

@@ -12,7 +12,13 @@ from app.db.database import Database
 from app.db.sql import Connection
 from app.erasure import queries
 from app.erasure.queries import Span
-from app.erasure.spans import Forgetting, forget_contents, forget_said, forgetting
+from app.erasure.spans import (
+    Forgetting,
+    forget_contents,
+    forget_entries,
+    forget_said,
+    forgetting,
+)
 from app.erasure.types import Erased
 from app.ids import ProjectId, ResponseId, new_id
 from app.responses.log import without_output
@@ -44,7 +50,7 @@ async def _forget_found(
     assert turn is not None
     span = Span(item.turn_id, item.branch_id, item.position, item.position + 1, partly=True)
     gone, erased = await forget_said(conn, marked, project, turn, [span])
-    entries = await queries.delete_cache_entries(conn, project, [ResponseId(turn.turn_id)])
+    entries = await forget_entries(conn, project, [ResponseId(turn.turn_id)])
     if item.position >= turn.output_position:
         await _forget_events(conn, project, turn, item.position)
     hashes = [one.content_hash for one in gone]

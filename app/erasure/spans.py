@@ -8,6 +8,7 @@ from app.blobs.store import drop_unused, linked
 from app.conversations.compactions import forget_compactions
 from app.conversations.contents import message_text
 from app.conversations.types import Turn
+from app.db.database import beyond_user
 from app.db.sql import Connection
 from app.erasure import queries
 from app.erasure.at_engine import forget_at_engine
@@ -45,16 +46,25 @@ async def forget_turns(
     gone, erased = await forget_said(conn, marked, project, last, spans)
     hashes = [item.content_hash for item in gone]
     replies = await queries.delete_replies(conn, project, response_ids)
-    entries = await queries.delete_cache_entries(conn, project, response_ids)
+    entries = await forget_entries(conn, project, response_ids)
     shared = await queries.delete_responses(conn, project, response_ids)
     hashes += [hash_ for one in shared if (hash_ := one.instructions_hash)]
     hashes += [hash_ for one in shared if (hash_ := one.tools_hash)]
-    logs = await queries.delete_logs(conn, project, [one.log_id for one in shared])
+    async with beyond_user(conn):
+        logs = await queries.delete_logs(conn, project, [one.log_id for one in shared])
     await queries.bury_turns(conn, project, [span.turn_id for span in spans])
     erased += await forget_contents(conn, project, last.user_id, hashes)
     return erased + Erased(
         responses=len(shared), event_logs=logs, cache_entries=entries, idempotent_replies=replies
     )
+
+
+async def forget_entries(
+    conn: Connection, project: ProjectId, response_ids: Sequence[ResponseId]
+) -> int:
+    """Those in namespaces too, which are nobody's own."""
+    async with beyond_user(conn):
+        return await queries.delete_cache_entries(conn, project, response_ids)
 
 
 async def forget_said(

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 
+from app.db.database import beyond_user
 from app.db.sql import Connection
 from app.ids import MemoryId, ProjectId
 from app.memory import queries
@@ -20,5 +21,6 @@ async def unindex(conn: Connection, project: ProjectId, ids: Sequence[MemoryId])
         postings += await queries.delete_postings_by_search(conn, project, gone.stray)
     beside = await queries.delete_windows_beside(conn, project, ids)
     await enqueue_embedding(conn, project, beside)
-    entries = await queries.delete_cache_entries_of(conn, project, ids)
+    async with beyond_user(conn):  # entries in namespaces are nobody's own
+        entries = await queries.delete_cache_entries_of(conn, project, ids)
     return Forgotten(postings=postings, vectors=gone.vectors, cache_entries=entries)

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
+from uuid import UUID
 
 from app.responses.commit import FinishedTurn, TurnPlan, commit
 from app.responses.native import copy_of
@@ -80,7 +81,7 @@ async def _store(parts: Parts, road: Road, run: Run, plan: TurnPlan) -> None:
         resource=run.resource,
         outputs=outputs,
         frames=[*run.log.entries, run.completer.last_frame()],
-        replayed=road.entry.log_id if road.entry else None,
+        replayed=_own_log(road),
         cache=road.cache if road.status == "MISS" else None,
         copy=_engine_copy(parts, road, run, len(outputs)),
         compaction=road.fit.made if road.fit else None,
@@ -90,6 +91,15 @@ async def _store(parts: Parts, road: Road, run: Run, plan: TurnPlan) -> None:
     run.stored = True
     if plan.remember:
         parts.jobs.wake("remember_turn")
+
+
+def _own_log(road: Road) -> UUID | None:
+    """What is replayed from a namespace may be another user's, and go with them: a log of its own
+    then."""
+    if road.entry is None or road.cache is None or road.cache.namespace:
+        return None
+    log_id: UUID = road.entry.log_id
+    return log_id
 
 
 def _engine_copy(parts: Parts, road: Road, run: Run, outputs: int) -> EngineCopy | None:

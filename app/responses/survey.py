@@ -200,7 +200,7 @@ def _cache_plan(
     )
     if options is None:
         return None
-    _check_namespace(call, options)
+    options = _within_scope(call, options)
     return exact.plan(
         parts.keys.cache,
         parts.engine.name,
@@ -213,6 +213,11 @@ def _cache_plan(
     )
 
 
-def _check_namespace(call: Call, options: CacheOptions) -> None:
-    if options.namespace and Scope.CACHE not in call.caller.principal.scopes:
+def _within_scope(call: Call, options: CacheOptions) -> CacheOptions:
+    """Who may not share a namespace may not ask for one; where the project's setting names it, they
+    have their own entries. Raises Forbidden."""
+    if not options.namespace or Scope.CACHE in call.caller.principal.scopes:
+        return options
+    if call.request.fields.cache is not None:
         raise Forbidden("This key does not have the scope 'cache' that a namespace needs.")
+    return msgspec.structs.replace(options, namespace=None)

@@ -56,8 +56,9 @@ class Scope(StrEnum):
     ADMIN = "admin"
 
 
-SESSION_SCOPES = frozenset(set(Scope) - {Scope.USERS, Scope.ADMIN})
-"""What a session may do, all of it with its own user's data."""
+SESSION_SCOPES = frozenset(set(Scope) - {Scope.USERS, Scope.ADMIN, Scope.CACHE})
+"""What a session may do, all of it with its own user's data; what a namespace of the cache holds is
+no user's."""
 
 
 class Principal(msgspec.Struct, frozen=True):
