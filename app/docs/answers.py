@@ -64,15 +64,17 @@ def _ref(name: str) -> Schema:
 
 
 ERROR: Content = {JSON: {"schema": _ref("Error")}}
+EVENT: Schema = _object("data", event=TEXT, data=TEXT)
+"""One of a stream, as it stands between two empty lines."""
 RESPONSE: Content = {JSON: {"schema": _ref("Response")}}
-STREAMED: Content = {**RESPONSE, EVENTS: {"schema": TEXT}}
+STREAMED: Content = {**RESPONSE, EVENTS: {"schema": EVENT}}
 COMPLETION: Content = {JSON: {"schema": _ref("ChatCompletion")}}
 
 ANSWERS: dict[str, Content] = {
     "POST /v1/responses": STREAMED,
     "GET /v1/responses/{response_id}": STREAMED,
     "POST /v1/responses/{response_id}/cancel": RESPONSE,
-    "POST /v1/chat/completions": {**COMPLETION, EVENTS: {"schema": TEXT}},
+    "POST /v1/chat/completions": {**COMPLETION, EVENTS: {"schema": EVENT}},
     "GET /v1/chat/completions/{completion_id}": COMPLETION,
     "GET /v1/conversations/{conversation_id}/items/{item_id}": {JSON: {"schema": _ref("Item")}},
     "GET /v1/conversations/{conversation_id}/export": {

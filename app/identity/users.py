@@ -116,7 +116,7 @@ def _itself(principal: Principal, name: str | None) -> Caller:
 
 def check_name(name: str) -> None:
     """Clients take `.` and `..` in a path for steps, so nobody could be reached by them."""
-    if len(name) > EXTERNAL_ID_LENGTH_MAX or "\x00" in name or name in (".", ".."):
+    if not 1 <= len(name) <= EXTERNAL_ID_LENGTH_MAX or "\x00" in name or name in (".", ".."):
         raise InvalidRequest(
             f"A user's name must have 1 to {EXTERNAL_ID_LENGTH_MAX} characters, none of them NUL, "
             "and be neither '.' nor '..'.",

@@ -249,6 +249,12 @@ async def test_only_an_admin_moves_everyone(api: Api, backstory: Service, me: st
     admin_there = api.with_key(await new_key(backstory, *scopes, project=elsewhere))
     strangers = [line, {"content": "of the project"}]
     assert counts(await imported(admin_there, strangers)) == (2, 0, 0, 0)
+    assert counts(await imported(admin_there, [{"content": "nobody's", "user": ""}])) == (
+        0,
+        0,
+        0,
+        1,
+    )
     assert [one["content"] for one in await exported(admin_there.as_user(me))] == ["mine"]
     assert [one["content"] for one in await exported(admin_there)] == ["of the project"]
 
