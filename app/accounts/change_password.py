@@ -22,7 +22,7 @@ from app.audit.types import Event, Subject
 from app.errors import Conflict, Forbidden, InvalidRequest, NotFound
 from app.identity.secrets import ParsedToken, make_token, parse_token
 from app.identity.users import check_name
-from app.ids import ProjectId
+from app.ids import ProjectId, UserId
 
 RESET_MARK = "bs_pr_"
 RESET_SECONDS_MIN = 60
@@ -38,9 +38,8 @@ async def change_password(
     login = await _proven(parts, visitor, asked.current_password)
     password_hash = await parts.passwords.hash(asked.new_password)
     async with parts.database.tenant(project) as conn:
-        if await queries.confirm_login(conn, project, login) is None:
+        if not await queries.replace_password(conn, project, login, password_hash):
             raise Conflict("The password was changed meanwhile.")
-        await queries.set_password(conn, project, login.user_id, password_hash)
         await queries.delete_reset(conn, project, login.user_id)
         ended = await queries.end_sessions(conn, project, login.user_id, principal.session)
         await visitor.record(conn, Event.PASSWORD_CHANGED, Subject("user", login.user_id))
@@ -77,15 +76,14 @@ async def reset_password(
     """Uses the token up, and ends all the user's sessions. Raises InvalidRequest."""
     check_new(asked.password)
     project = visitor.project
-    token = await _known_token(parts, project, asked.token)
+    token, user = await _known_token(parts, project, asked.token)
     password_hash = await parts.passwords.hash(asked.password)
     async with parts.database.tenant(project) as conn:
-        user = await queries.take_reset(conn, project, token.hash)
-        if user is None:
-            raise _refused()
+        # First, as whoever changes it: two who wait for each other would both fail.
         await queries.set_password(conn, project, user, password_hash)
         login = await queries.find_login_of(conn, project, user)
-        assert login is not None
+        if not await queries.take_reset(conn, project, user, token.hash) or login is None:
+            raise _refused()
         await forgive(conn, guess_at(parts, visitor, login.email).of_account)
         ended = await queries.end_sessions(conn, project, user)
         await visitor.record(conn, Event.PASSWORD_RESET, Subject("user", user))
@@ -141,15 +139,18 @@ def _seconds(parts: AccountParts, expires_in: int | None) -> int:
     return seconds
 
 
-async def _known_token(parts: AccountParts, project: ProjectId, text: str) -> ParsedToken:
-    """Looked up before anything is hashed: that costs the one who made it up nothing."""
+async def _known_token(
+    parts: AccountParts, project: ProjectId, text: str
+) -> tuple[ParsedToken, UserId]:
+    """And whose it is. Looked up before anything is hashed: to make one up costs us nothing."""
     token = parse_token(text, frozenset({RESET_MARK}))
     if token is None or token.project != project:
         raise _refused()
     async with parts.database.tenant(project) as conn:
-        if await queries.find_reset(conn, project, token.hash) is None:
-            raise _refused()
-    return token
+        user = await queries.find_reset(conn, project, token.hash)
+    if user is None:
+        raise _refused()
+    return token, user
 
 
 def _parsed(text: str) -> ParsedToken:

@@ -41,6 +41,7 @@ _find_login_of = _sql.rows("find_login_of", OwnLogin)
 _confirm_login = _sql.rows("confirm_login", HeldUser)
 _hold_user = _sql.rows("hold_user", HeldUser)
 _set_password = _sql.statement("set_password")
+_replace_password = _sql.statement("replace_password")
 _rehash_password = _sql.statement("rehash_password")
 _count_guess = _sql.statement("count_guess")
 _seconds_to_wait = _sql.statement("seconds_to_wait")
@@ -56,7 +57,7 @@ _drop_used_tokens = _sql.statement("drop_used_tokens")
 _find_used_token = _sql.rows("find_used_token", UsedToken)
 _put_reset = _sql.statement("put_reset")
 _find_reset = _sql.rows("find_reset", Owner)
-_take_reset = _sql.rows("take_reset", Owner)
+_take_reset = _sql.statement("take_reset")
 _delete_reset = _sql.statement("delete_reset")
 
 
@@ -131,7 +132,7 @@ async def find_login_of(conn: Connection, project: ProjectId, user: UserId) -> O
 
 
 async def confirm_login(
-    conn: Connection, project: ProjectId, login: StoredLogin | OwnLogin
+    conn: Connection, project: ProjectId, login: StoredLogin
 ) -> HeldUser | None:
     return await _confirm_login.one(
         conn, project=project, user_id=login.user_id, password_set_at=login.password_set_at
@@ -146,6 +147,20 @@ async def set_password(
     conn: Connection, project: ProjectId, user: UserId, password_hash: str
 ) -> None:
     await _set_password.run(conn, project=project, user_id=user, password_hash=password_hash)
+
+
+async def replace_password(
+    conn: Connection, project: ProjectId, login: OwnLogin, password_hash: str
+) -> bool:
+    """Whether it was still the one that was found right."""
+    replaced = await _replace_password.run(
+        conn,
+        project=project,
+        user_id=login.user_id,
+        password_set_at=login.password_set_at,
+        password_hash=password_hash,
+    )
+    return replaced == 1
 
 
 async def rehash_password(
@@ -239,9 +254,10 @@ async def find_reset(conn: Connection, project: ProjectId, token_hash: bytes) ->
     return found.user_id if found else None
 
 
-async def take_reset(conn: Connection, project: ProjectId, token_hash: bytes) -> UserId | None:
-    found = await _take_reset.one(conn, project=project, token_hash=token_hash)
-    return found.user_id if found else None
+async def take_reset(conn: Connection, project: ProjectId, user: UserId, token_hash: bytes) -> bool:
+    """Whether it was there."""
+    taken = await _take_reset.run(conn, project=project, user_id=user, token_hash=token_hash)
+    return taken == 1
 
 
 async def delete_reset(conn: Connection, project: ProjectId, user: UserId) -> None:

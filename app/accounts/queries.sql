@@ -92,6 +92,11 @@ FOR SHARE;
 UPDATE logins SET password_hash = :password_hash, password_set_at = clock_timestamp()
 WHERE project_id = :project AND user_id = :user_id;
 
+-- name: replace_password!
+-- A new password, where the one that was found right is still the same.
+UPDATE logins SET password_hash = :password_hash, password_set_at = clock_timestamp()
+WHERE project_id = :project AND user_id = :user_id AND password_set_at = :password_set_at;
+
 -- name: rehash_password!
 -- The same password under new parameters.
 UPDATE logins SET password_hash = :password_hash
@@ -201,11 +206,11 @@ SET token_hash = excluded.token_hash, expires_at = excluded.expires_at;
 SELECT user_id FROM password_resets
 WHERE project_id = :project AND token_hash = :token_hash AND expires_at > now();
 
--- name: take_reset^
--- The same, and the token is used up.
+-- name: take_reset!
+-- The token is used up.
 DELETE FROM password_resets
-WHERE project_id = :project AND token_hash = :token_hash AND expires_at > now()
-RETURNING user_id;
+WHERE project_id = :project AND user_id = :user_id AND token_hash = :token_hash
+  AND expires_at > now();
 
 -- name: delete_reset!
 -- A token that was made for another address, or another password.

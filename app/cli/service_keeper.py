@@ -3,6 +3,7 @@
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from typing import Any, TypeVar
+from urllib.parse import quote
 
 import aiohttp
 import msgspec
@@ -28,23 +29,23 @@ class ServiceKeeper:
         return await self._ask("POST", "/api_keys", IssuedKey, body=asked)
 
     async def rotate_key(self, project: str | None, key_id: str, asked: Rotation) -> RotatedKey:
-        path = f"/api_keys/{key_id}/rotate"
+        path = _path("api_keys", key_id, "rotate")
         return await self._ask("POST", path, RotatedKey, body=asked, query=_query(project))
 
     async def revoke_key(self, project: str | None, key_id: str) -> ApiKey:
-        return await self._ask("DELETE", f"/api_keys/{key_id}", ApiKey, query=_query(project))
+        return await self._ask("DELETE", _path("api_keys", key_id), ApiKey, query=_query(project))
 
     async def list_projects(self) -> list[Project]:
         return await self._all("/projects", Project, {})
 
     async def get_project(self, project_id: str) -> Project:
-        return await self._ask("GET", f"/projects/{project_id}", Project)
+        return await self._ask("GET", _path("projects", project_id), Project)
 
     async def create_project(self, asked: NewProject) -> Project:
         return await self._ask("POST", "/projects", Project, body=asked)
 
     async def delete_project(self, project_id: str) -> None:
-        await self._ask("DELETE", f"/projects/{project_id}", dict[str, Any])
+        await self._ask("DELETE", _path("projects", project_id), dict[str, Any])
 
     async def _all(self, path: str, of: type[T], query: Mapping[str, str]) -> list[T]:
         found: list[T] = []
@@ -74,6 +75,10 @@ class ServiceKeeper:
                 return msgspec.json.decode(await answer.read(), type=of)
         except AWAY as error:
             raise StartError(f"{self._target.base_url} does not answer.") from error
+
+
+def _path(*segments: str) -> str:
+    return "".join(f"/{quote(segment, safe='')}" for segment in segments)
 
 
 def _query(project: str | None) -> dict[str, str]:

@@ -117,9 +117,16 @@ UPDATE api_keys SET prefix = :prefix, secret_hash = :secret_hash, rotated_at = n
 WHERE project_id = :project AND key_id = :key_id;
 
 -- name: note_uses!
--- When keys were used last.
+-- When keys were used last. Held in one order, so that workers do not wait for each other.
+WITH held AS (
+    SELECT key_id FROM api_keys
+    WHERE project_id = :project AND key_id = ANY(:key_ids)
+    ORDER BY key_id
+    FOR NO KEY UPDATE
+)
 UPDATE api_keys k SET last_used_at = greatest(k.last_used_at, used.at)
 FROM unnest(:key_ids::uuid[], :times::timestamptz[]) AS used (key_id, at)
+JOIN held USING (key_id)
 WHERE k.project_id = :project AND k.key_id = used.key_id;
 
 -- name: drop_ended_keys

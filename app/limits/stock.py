@@ -46,9 +46,12 @@ class Stock:
 
     async def take(self, lines: Sequence[Line]) -> list[Taken]:
         """Of all or of none. Raises TooManyRequests, or Unavailable."""
-        if self._short(lines):
+        patient_until = time.monotonic() + PATIENCE * self._lease_seconds
+        while self._short(lines):
             async with self._locks.setdefault(lines[0].counter, asyncio.Lock()):
-                await self._fetch(lines)
+                fetched = await self._fetch(lines, patient_until)
+            if not fetched:  # who needs less waits for nobody
+                await asyncio.sleep(self._lease_seconds / 4)
         return [self._spend(line) for line in lines]
 
     def give(self, taken: Taken, amount: int) -> None:
@@ -88,9 +91,9 @@ class Stock:
         block = self._blocks.get(line.counter)
         return block is not None and block.covers(line, now)
 
-    async def _fetch(self, lines: Sequence[Line]) -> None:
-        """Until all lines are covered; of those who ask for the same, one at a time."""
-        patient_until = time.monotonic() + PATIENCE * self._lease_seconds
+    async def _fetch(self, lines: Sequence[Line], patient_until: float) -> bool:
+        """Until all lines are covered, or False where something may come back; of those who ask
+        for the same, one at a time."""
         while short := self._short(lines):
             self._check_refused(short)
             told = self.settlements.written
@@ -102,9 +105,9 @@ class Stock:
             if told != self.settlements.written:
                 continue
             if time.monotonic() < patient_until and any(map(self._may_come_back, refused)):
-                await asyncio.sleep(self._lease_seconds / 4)
-                continue
+                return False
             self._note_refused(lines)
+        return True
 
     def _may_come_back(self, row: Granted) -> bool:
         """Somebody may hold some of it yet."""
@@ -122,7 +125,9 @@ class Stock:
         """What was granted of other counters meanwhile is for others."""
         now = time.monotonic()
         for line in lines:
-            block = self._blocks[line.counter]
+            block = self._blocks.get(line.counter)
+            if block is None:  # so long ago that it was forgotten: it is asked for again
+                continue
             if block.covers(line, now):
                 block.give_back_at = block.give_back_at if block.leased else now
             else:

@@ -108,6 +108,7 @@ async def delete_setting(changing: Changing, change: Change) -> DeletedSetting:
         if _version(before) is None:
             raise NotFound(f"Setting '{change.key}' not found.")
         kept = await _keep(conn, changing.config, change, number, before, None)
+        await queries.drop_deleted(conn, change.place, changing.config.settings_max)
         return {"version": kept.version}
 
     told = await _once(changing, change, write)

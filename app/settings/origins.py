@@ -12,6 +12,10 @@ from app.settings.read import SettingsReader
 EVERY_ORIGIN = "*"
 
 
+FAILED_SECONDS = 1.0
+"""So long those who wait behind one who could not read them do not try each by themselves."""
+
+
 class ProjectOrigins:
     """All projects' together are read anew when they are older than `ttl_seconds`."""
 
@@ -22,6 +26,7 @@ class ProjectOrigins:
         self._known: frozenset[str] | None = None
         self._good_until = 0.0
         self._read_after = 0
+        self._failed_until = 0.0
         self._reading = asyncio.Lock()
 
     async def any_allows(self, origin: str) -> bool:
@@ -47,12 +52,15 @@ class ProjectOrigins:
         async with self._reading:
             if self._is_fresh:
                 return
+            if time.monotonic() < self._failed_until:
+                raise Unavailable
             self._read_after = self._settings.changes
             try:
                 async with self._database.across() as conn:
                     self._known = frozenset(await queries.list_origins(conn))
             except Unavailable:
                 if self._known is None:
+                    self._failed_until = time.monotonic() + FAILED_SECONDS
                     raise
             self._good_until = time.monotonic() + self._ttl_seconds
 

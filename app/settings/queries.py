@@ -24,6 +24,7 @@ _put_setting = _sql.statement("put_setting")
 _delete_setting = _sql.statement("delete_setting")
 _keep_change = _sql.rows("keep_change", StoredVersion)
 _drop_versions = _sql.statement("drop_versions")
+_drop_deleted = _sql.statement("drop_deleted")
 _count_settings = _sql.statement("count_settings")
 _find_settings = _sql.rows("find_settings", StoredSetting)
 _settings_upwards = _sql.rows("list_settings_upwards", StoredSetting)
@@ -92,6 +93,11 @@ async def keep_change(
 
 async def drop_versions(conn: Connection, place: Place, up_to: int) -> None:
     await _drop_versions.run(conn, **msgspec.structs.asdict(place), version=up_to)
+
+
+async def drop_deleted(conn: Connection, place: Place, most: int) -> None:
+    """So many that were deleted keep their versions."""
+    await _drop_deleted.run(conn, project=place.project, user_id=place.user_id, most=most)
 
 
 async def count_settings(conn: Connection, project: ProjectId, user: UserId, most: int) -> int:

@@ -49,6 +49,27 @@ RETURNING version, value::text AS value, changed_at;
 DELETE FROM setting_changes
 WHERE project_id = :project AND user_id = :user_id AND key = :key AND version <= :version;
 
+-- name: drop_deleted!
+-- Some settings that were deleted before the last so many, with all their versions.
+WITH oldest AS (
+    SELECT change FROM setting_changes
+    WHERE project_id = :project AND user_id = :user_id AND value IS NULL
+    ORDER BY change DESC
+    OFFSET :most LIMIT 1
+), gone AS (
+    SELECT d.key FROM setting_changes d, oldest
+    WHERE d.project_id = :project AND d.user_id = :user_id AND d.value IS NULL
+      AND d.change <= oldest.change
+      AND NOT EXISTS (
+        SELECT FROM setting_changes n
+        WHERE n.project_id = :project AND n.user_id = :user_id AND n.key = d.key
+          AND n.version > d.version)
+    ORDER BY d.change
+    LIMIT 10
+)
+DELETE FROM setting_changes c
+WHERE c.project_id = :project AND c.user_id = :user_id AND c.key IN (SELECT key FROM gone);
+
 -- name: count_settings
 -- How many settings there are of a project itself, or of a user; no more are counted than asked.
 SELECT count(*) FROM (

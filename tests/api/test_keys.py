@@ -1,14 +1,16 @@
 """API keys: made, shown once, changed, rotated, revoked."""
 
 import asyncio
+import random
 from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
 import pytest
 
-from app.db.database import open_database
+from app.db.database import Database, open_database
 from app.identity.key_uses import drop_ended
-from app.ids import id_text, new_id
+from app.identity.queries import note_uses
+from app.ids import KeyId, ProjectId, id_text, new_id
 from tests.support.api import Api, Json
 from tests.support.eventually import eventually
 from tests.support.keys import create_key, made_key, made_project, opens
@@ -208,6 +210,24 @@ async def test_old_secrets_are_few(admin: Api) -> None:
     assert await opens(admin, made["key"])
     assert (await admin.send("POST", path)).status == 200
     assert not await opens(admin, made["key"])
+
+
+async def test_workers_that_note_the_same_uses_do_not_block_each_other(
+    admin: Api, project: str, backstory: Service
+) -> None:
+    place = ProjectId(UUID(hex=project.removeprefix("proj_")))
+    made = [await made_key(admin, "engine") for _ in range(12)]
+    keys = [KeyId(UUID(hex=one["id"].removeprefix("key_"))) for one in made]
+    chance = random.Random(3)
+
+    async def note(database: Database) -> None:
+        for _ in range(30):
+            shuffled = chance.sample(keys, len(keys))
+            async with database.tenant(place) as conn:
+                await note_uses(conn, place, dict.fromkeys(shuffled, datetime.now(UTC)))
+
+    async with open_database(backstory.urls.service, backstory.config) as database:
+        await asyncio.gather(*(note(database) for _ in range(4)))
 
 
 async def test_other_projects_are_not_there(root: Api, admin: Api, project: str) -> None:

@@ -104,6 +104,28 @@ async def test_a_changed_password_ends_the_other_sessions(accounts: Accounts) ->
     assert (await accounts.log_in(email, NEW)).status == 200
 
 
+async def test_of_many_changes_at_once_one_is_made(accounts: Accounts) -> None:
+    email = some_email()
+    sessions = [accounts.session(await accounts.signed_up(email))]
+    sessions += [accounts.session((await accounts.log_in(email)).body) for _ in range(3)]
+    bodies = [
+        {"current_password": PASSWORD, "new_password": f"battery staple {number}"}
+        for number in range(4)
+    ]
+    token = (await accounts.server.send("POST", "/v1/auth/password_reset", {"email": email})).body
+    replies = await asyncio.gather(
+        *(
+            one.send("POST", "/v1/auth/password", body)
+            for one, body in zip(sessions, bodies, strict=True)
+        ),
+        accounts.page.send(
+            "POST", "/v1/auth/reset", {"token": token["token"], "password": "another horse"}
+        ),
+    )
+    assert max(reply.status for reply in replies) < 500
+    assert [reply.status for reply in replies].count(200) == 1
+
+
 async def test_who_logs_in_elsewhere_has_no_password(accounts: Accounts) -> None:
     minted = (await accounts.server.send("POST", "/v1/users/ada/sessions")).body
     body = {"current_password": PASSWORD, "new_password": NEW}

@@ -2,12 +2,15 @@
 
 import asyncio
 
+import msgspec
 import pytest
 
-from tests.support.api import Api
+from app.db.embedded import EmbeddedPostgres
+from tests.support.api import Api, open_api
 from tests.support.memories import somebody
+from tests.support.postgres_fixtures import fresh_database
 from tests.support.rows import new_key, new_project
-from tests.support.service import Service
+from tests.support.service import Service, run_service
 
 PATH = "/v1/settings/shared"
 
@@ -138,3 +141,21 @@ async def test_the_document_says_what_is_taken(api: Api) -> None:
         taken = {name: paths[path][name]["requestBody"]["content"] for name in ("put", "patch")}
         assert set(taken["put"]) == {"application/json"}
         assert set(taken["patch"]) == {"application/merge-patch+json"}
+
+
+async def test_no_more_deleted_settings_are_kept_than_there_may_be(
+    postgres: EmbeddedPostgres, backstory: Service
+) -> None:
+    """Who makes and deletes one after the other fills no table."""
+    config = msgspec.structs.replace(backstory.config, settings_max=3)
+    with fresh_database(postgres) as urls:
+        async with run_service(urls, config) as service, open_api(service) as api:
+            for number in (*range(8), 6):
+                path = f"/v1/settings/k{number}"
+                assert (await api.send("PUT", path, number)).status == 200
+                assert (await api.delete(path)).status == 200
+            await api.send("PUT", "/v1/settings/k7", "again")
+            feed = (await api.get("/v1/settings-changes?limit=100")).body["data"]
+            history = (await api.get("/v1/settings/k6/history")).body["data"]
+    assert {change["key"] for change in feed} == {"k6", "k7"}
+    assert [version["version"] for version in history] == [4, 3, 2, 1]

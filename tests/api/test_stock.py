@@ -105,3 +105,34 @@ async def test_a_caller_that_goes_away_costs_nothing(
         with pytest.raises(asyncio.CancelledError):
             await taking
     assert await used(backstory, of) == 0
+
+
+async def test_who_needs_less_does_not_wait_behind_who_needs_more(database: Database) -> None:
+    """What another worker holds may come back to the one; the other has enough."""
+    of, patient = counter(), Config(limit_lease_seconds=30)
+    async with open_stock(database, patient) as holder, open_stock(database, patient) as stock:
+        for _ in range(3):
+            await holder.take([Line(of, 1_000, 1)])
+        much = asyncio.create_task(stock.take([Line(of, 1_000, 990)]))
+        while not stock.block(of):  # noqa: ASYNC110  # until it was told that there is not as much
+            await asyncio.sleep(0)
+        assert await asyncio.wait_for(stock.take([Line(of, 1_000, 1)]), 5)
+        assert not much.done()
+        much.cancel()
+
+
+async def test_a_refusal_of_what_was_forgotten_meanwhile(database: Database) -> None:
+    """The database may take long to answer what is told to it between."""
+    of = counter()
+    async with open_stock(database, CONFIG) as stock:
+        await stock.take([Line(of, 100, 100)])
+        flush = stock.settlements.flush
+
+        async def slow() -> None:
+            stock.settlements.flush = flush  # type: ignore[method-assign]  # once
+            stock._blocks.clear()
+            await flush()
+
+        stock.settlements.flush = slow  # type: ignore[method-assign]  # as if it took seconds
+        with pytest.raises(TooManyRequests):
+            await asyncio.wait_for(stock.take([Line(of, 100, 1)]), 10)
