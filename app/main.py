@@ -208,7 +208,7 @@ async def _lifespan(app: Litestar, config: Config) -> AsyncIterator[None]:
         open_fetcher(config) as fetcher,
         open_request_log(database, config) as request_log,
         open_job_runner(database, config) as jobs,
-        open_signals(config.database_direct_url or config.database_url) as signals,
+        open_signals(config) as signals,
         open_leases(database, signals, config) as leases,
         open_custodian(database, leases, vault.derive("contents"), config),
         open_stock(database, config) as stock,

@@ -6,7 +6,7 @@ import asyncpg
 
 from app.cli.findings import Finding, fail, failed, ok
 from app.config import Config
-from app.db.connect import connect_as
+from app.db.connect import connect_as, looking_as
 from app.db.database import passes_walls
 from app.db.embedded import EmbeddedPostgres
 from app.db.migrate import POSTGRES_MIN, pending
@@ -46,16 +46,13 @@ def _check_stopped(postgres: EmbeddedPostgres) -> Finding:
 
 async def _check(service_url: str, owner_url: str | None) -> AsyncIterator[Finding]:
     try:
-        conn = await connect_as(service_url, "the service's role")
+        async with looking_as(service_url, "the service's role") as conn:
+            found = [await check(conn) for check in (_check_version, _check_pgvector, _check_role)]
     except StartError as error:
         yield fail(str(error), "Check that it runs, and BACKSTORY_DATABASE_URL.")
         return
-    try:
-        yield await _check_version(conn)
-        yield await _check_pgvector(conn)
-        yield await _check_role(conn)
-    finally:
-        await conn.close()
+    for finding in found:
+        yield finding
     yield await _check_schema(service_url)
     if owner_url is not None:
         yield await _check_owner(owner_url)
@@ -88,11 +85,8 @@ async def _check_role(conn: Connection) -> Finding:
 
 async def _check_schema(service_url: str) -> Finding:
     try:
-        conn = await connect_as(service_url, "the service's role")
-    except StartError as error:
-        return fail(str(error), "Check that it runs, and BACKSTORY_DATABASE_URL.")
-    try:
-        missing = await pending(conn)
+        async with looking_as(service_url, "the service's role") as conn:
+            missing = await pending(conn)
     except StartError as error:
         return failed(error)
     except asyncpg.PostgresError as error:
@@ -100,8 +94,6 @@ async def _check_schema(service_url: str) -> Finding:
             f"The schema may not be read: {error}",
             "Name the role backstory_service in BACKSTORY_DATABASE_URL.",
         )
-    finally:
-        await conn.close()
     if missing:
         return fail(
             f"{len(missing)} migrations are not applied",

@@ -1,5 +1,7 @@
 """One connection outside of any pool: to migrate, to make the first keys, to examine."""
 
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from typing import Any
 
 import asyncpg
@@ -25,6 +27,17 @@ async def connect_as(url: str, who: str, **options: Any) -> Connection:
         return await asyncpg.connect(url, timeout=CONNECT_SECONDS_MAX, **options)
     except REFUSED as error:
         raise StartError(f"The database cannot be reached as {who}: {reason(error)}") from error
+
+
+@asynccontextmanager
+async def looking_as(url: str, who: str) -> AsyncIterator[Connection]:
+    """A connection to examine with, also behind a pooler that shares servers: nothing is prepared
+    under a name, which another client could have given too. Raises StartError."""
+    conn = await connect_as(url, who, statement_cache_size=0)
+    try:
+        yield conn
+    finally:
+        await conn.close()
 
 
 def reason(error: Exception) -> str:

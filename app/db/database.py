@@ -170,10 +170,8 @@ async def _close(pool: "asyncpg.Pool[asyncpg.Record]") -> None:
 
 
 async def _set_codecs(conn: Any) -> None:
-    """In a transaction, since a pooler may give each statement outside of one to another server."""
-    async with conn.transaction():
-        await set_json_codecs(conn)
-        await register_vector(conn)
+    await set_json_codecs(conn)
+    await register_vector(conn)
 
 
 async def set_json_codecs(conn: Any) -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 import asyncpg
 import msgspec
 
-from app.db.connect import connect_as
+from app.db.connect import connect_as, looking_as
 from app.db.sql import Connection
 from app.errors import StartError
 
@@ -60,14 +60,12 @@ async def migrate(owner_url: str) -> list[str]:
 
 async def check_migrated(service_url: str) -> None:
     """What can be known without the owner. Raises StartError where the schema is not ours."""
-    conn = await connect_as(service_url, "the service's role")
     try:
-        await _check_server(conn)
-        missing = await pending(conn)
+        async with looking_as(service_url, "the service's role") as conn:
+            await _check_server(conn)
+            missing = await pending(conn)
     except asyncpg.PostgresError as error:
         raise StartError(f"The schema of the database could not be read: {error}") from error
-    finally:
-        await conn.close()
     if missing:
         raise StartError(
             f"The database lacks {len(missing)} migrations, the first of them {missing[0]}: "

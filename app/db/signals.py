@@ -12,6 +12,7 @@ from uuid import UUID
 import asyncpg
 import structlog
 
+from app.config import Config
 from app.db.connect import REFUSED
 from app.db.database import AWAY
 from app.db.sql import Connection
@@ -69,9 +70,16 @@ async def wait(changed: asyncio.Event, seconds: float) -> None:
 
 
 @asynccontextmanager
-async def open_signals(url: str) -> AsyncIterator[Signals]:
-    """The URL has to lead to Postgres itself: a pooler between would lose what is listened to."""
+async def open_signals(config: Config) -> AsyncIterator[Signals]:
+    """Listens where a URL leads to Postgres itself: behind a pooler nothing would be heard, and the
+    server that another gets next would go on listening."""
     signals = Signals()
+    url = config.database_direct_url
+    if url is None and config.database_statement_cache:
+        url = config.database_url
+    if url is None:
+        yield signals
+        return
     task = asyncio.create_task(_listen_forever(url, signals))
     try:
         yield signals

@@ -12,7 +12,7 @@ from contextlib import asynccontextmanager
 import structlog
 
 from app.config import Config
-from app.db.connect import connect_as
+from app.db.connect import looking_as
 from app.db.database import Database
 from app.db.sql import Connection
 from app.embeddings import queries
@@ -165,9 +165,6 @@ async def models_filled_in(conn: Connection) -> list[str]:
 
 async def model_in_use(service_url: str) -> str | None:
     """None where nothing has been embedded yet."""
-    conn = await connect_as(service_url, "the service's role")
-    try:
+    async with looking_as(service_url, "the service's role") as conn:
         found = await queries.list_wanted_models(conn)
-    finally:
-        await conn.close()
     return next((model.name for model in found if not model.filling), None)

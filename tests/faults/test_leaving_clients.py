@@ -3,6 +3,7 @@
 import asyncio
 import random
 from collections.abc import AsyncIterator
+from contextlib import ExitStack
 from pathlib import Path
 from uuid import uuid4
 
@@ -14,6 +15,7 @@ from app.db.embedded import EmbeddedPostgres
 from tests.support.api import Api, open_api
 from tests.support.engine import run_fake_engine
 from tests.support.memories import remember, somebody
+from tests.support.pgbouncer import run_pgbouncer
 from tests.support.postgres_fixtures import fresh_database
 from tests.support.rows import new_key, new_project, new_session
 from tests.support.service import Service, run_service
@@ -38,11 +40,18 @@ class Speaker(msgspec.Struct, frozen=True):
     """Stands in all that is theirs, and nowhere else."""
 
 
-@pytest.fixture
-async def service(postgres: EmbeddedPostgres, tmp_path: Path) -> AsyncIterator[Service]:
-    with fresh_database(postgres) as urls:
+@pytest.fixture(params=["Postgres", "PgBouncer"])
+async def service(
+    postgres: EmbeddedPostgres, tmp_path: Path, request: pytest.FixtureRequest
+) -> AsyncIterator[Service]:
+    pooled = request.param == "PgBouncer"
+    with fresh_database(postgres) as urls, ExitStack() as behind:
+        if pooled:
+            service_url = behind.enter_context(run_pgbouncer(urls.service))
+            urls = msgspec.structs.replace(urls, service=service_url)
         async with run_fake_engine() as engine:
             config = Config(
+                database_statement_cache=not pooled,
                 data_dir=tmp_path,
                 engine_url=engine.url,
                 engine_api_key=engine.key,

@@ -17,6 +17,7 @@ from app.db.migrate import migrate
 from app.db.sql import Connection
 from app.errors import Unavailable
 from app.ids import ProjectId, UserId, new_id
+from tests.support.pgbouncer import run_pgbouncer
 from tests.support.postgres_fixtures import DatabaseUrls, fresh_database
 from tests.support.rows import connected
 
@@ -38,12 +39,18 @@ class Speaker(msgspec.Struct, frozen=True):
     sees: Seen
 
 
-@pytest.fixture(scope="module")
-async def urls(postgres: EmbeddedPostgres) -> AsyncIterator[DatabaseUrls]:
+@pytest.fixture(scope="module", params=["Postgres", "PgBouncer"])
+async def urls(
+    postgres: EmbeddedPostgres, request: pytest.FixtureRequest
+) -> AsyncIterator[DatabaseUrls]:
     """Of its own, since connections are killed in it."""
     with fresh_database(postgres) as urls:
         await migrate(urls.owner)
-        yield urls
+        if request.param == "Postgres":
+            yield urls
+        else:
+            with run_pgbouncer(urls.service) as service:
+                yield msgspec.structs.replace(urls, service=service)
 
 
 @pytest.fixture(scope="module")
@@ -66,7 +73,11 @@ async def speakers(urls: DatabaseUrls) -> list[Speaker]:
 
 @pytest.fixture
 async def database(urls: DatabaseUrls) -> AsyncIterator[Database]:
-    config = Config(database_pool_max=POOL, database_acquire_timeout_seconds=60)
+    config = Config(
+        database_pool_max=POOL,
+        database_acquire_timeout_seconds=60,
+        database_statement_cache="port=5432" in urls.service,
+    )
     async with open_database(urls.service, config) as database:
         yield database
 
