@@ -8,8 +8,9 @@ from typing import Any
 from litestar import Litestar
 
 from app.docs.answers import ANSWERS, ERROR, SCHEMAS
+from app.docs.headers import GIVEN, TAKEN, given_by, given_with, taken_by
 from app.docs.parameters import QUERIES, SHARED, parameters_of
-from app.web.principal import Access, Scope
+from app.web.principal import ADMITTED, Access, Kind, Scope
 
 Document = dict[str, Any]
 Operation = dict[str, Any]
@@ -24,6 +25,8 @@ CONDITIONAL = {
 SOMEWHERE = (404, 409, 412, 415, 422)
 ENGINE = (500, 502, 504)
 """What goes wrong beyond this service, or on the way to it."""
+
+SPEAKERS = {Kind.KEY: "key", Kind.SESSION: "session", Kind.PUBLISHABLE: "publishable_key"}
 
 
 def complete(document: Document, app: Litestar) -> Document:
@@ -53,33 +56,48 @@ def guards_of(app: Litestar) -> Iterator[tuple[str, Guard]]:
 
 def _components(found: Document) -> Document:
     failures = {
-        _name(status): {"description": HTTPStatus(status).phrase, "content": ERROR}
+        _name(status): {
+            "description": HTTPStatus(status).phrase,
+            "headers": given_with(status),
+            "content": ERROR,
+        }
         for status in (*EVERYWHERE, *SOMEWHERE, *ENGINE)
     }
     return {
         **found,
         "schemas": {**found.get("schemas", {}), **SCHEMAS},
         "responses": failures,
-        "parameters": SHARED,
+        "headers": GIVEN,
+        "parameters": {**SHARED, **TAKEN},
     }
 
 
 def _operation(route: str, found: Operation, guards: dict[str, Guard]) -> Operation:
     access, scope = guards[route]
     if access is Access.PUBLIC:
-        return {**found, "security": []}
+        return {**found, "security": [], "responses": {**found["responses"], "400": _failure(400)}}
+    given = given_by(route)
     answers = {
-        status: {**answer, "content": ANSWERS.get(route, answer.get("content", {}))}
+        status: {
+            **answer,
+            "headers": given,
+            "content": ANSWERS.get(route, answer.get("content", {})),
+        }
         for status, answer in found["responses"].items()
         if status.startswith("2")
     }
     if status := CONDITIONAL.get(route):
-        answers[str(status)] = {"description": HTTPStatus(status).phrase}
+        answers[str(status)] = {"description": HTTPStatus(status).phrase, "headers": given}
     failures = {str(s): _failure(s) for s in _failures(route, found, scope)}
     return {
         **found,
-        "parameters": [*found.get("parameters", []), *parameters_of(route, access)],
+        "parameters": [
+            *found.get("parameters", []),
+            *parameters_of(route, access),
+            *taken_by(route),
+        ],
         "responses": {**answers, **failures},
+        "security": [{name: []} for kind, name in SPEAKERS.items() if kind in ADMITTED[access]],
     }
 
 

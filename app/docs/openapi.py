@@ -8,10 +8,15 @@ from litestar.openapi.plugins import JsonRenderPlugin
 from litestar.openapi.spec import Components, SecurityScheme
 
 from app import __version__
-from app.docs.document import complete
-from app.web.principal import Access, guarded
+from app.docs.document import SPEAKERS, complete
+from app.web.principal import Access, Kind, guarded
 
 PATH = "/openapi.json"
+SAID = {
+    Kind.KEY: "An API key",
+    Kind.SESSION: "The access token of a user's session",
+    Kind.PUBLISHABLE: "A key that browsers may know, for signing in",
+}
 
 
 class Whole(JsonRenderPlugin):
@@ -37,7 +42,10 @@ def openapi_config() -> OpenAPIConfig:
         render_plugins=[Whole(path=["/", PATH])],
         components=Components(
             security_schemes={
-                "key": SecurityScheme(type="http", scheme="bearer", description="API key")
+                SPEAKERS[kind]: SecurityScheme(
+                    type="http", scheme="bearer", description=f"{said}: {kind}…"
+                )
+                for kind, said in SAID.items()
             }
         ),
         security=[{"key": []}],

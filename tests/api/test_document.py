@@ -2,16 +2,20 @@
 breaks, and every answer is as the document says."""
 
 import asyncio
+from collections import defaultdict
 from collections.abc import AsyncIterator
 
 import msgspec
 import pytest
 from schemathesis import GenerationMode
 
+from app.docs.headers import REPEATED
 from app.ids import id_text, new_id
+from app.web.idempotency import KEY_LENGTH_MAX
 from app.web.principal import Access
 from tests.support.api import Api, open_api
 from tests.support.document import (
+    DOCUMENT,
     GUARDS,
     Ids,
     Operation,
@@ -21,6 +25,8 @@ from tests.support.document import (
 )
 from tests.support.rows import new_key, new_project
 from tests.support.service import Service
+from tests.support.walk import Step, request_of, send
+from tests.support.walk_routes import ROUTES
 from tests.support.walk_world import ALL_SCOPES, settle
 
 OPERATIONS = operations()
@@ -78,6 +84,37 @@ async def key_for(operation: Operation, service: Service, owned: Owned) -> str:
     if operation.path == ENGINE_KEY:
         return await new_key(service, *ALL_SCOPES, project=await new_project(service))
     return owned.key
+
+
+async def test_what_is_tried_is_what_is_served(api: Api) -> None:
+    served = (await api.get("/openapi.json")).body
+    assert served == msgspec.json.decode(msgspec.json.encode(DOCUMENT))
+    routes = {
+        f"{method.upper()} {path}" for path, found in served["paths"].items() for method in found
+    }
+    assert routes == {operation.label for operation in OPERATIONS}
+
+
+async def test_an_idempotency_key_is_taken_where_the_document_says(
+    backstory: Service, owned: Owned
+) -> None:
+    """And no other route reads it: one that is too long is refused, or not seen."""
+    alone = await new_key(backstory, *ALL_SCOPES, project=await new_project(backstory))
+    said = {"Idempotency-Key": "k" * (KEY_LENGTH_MAX + 1)}
+    refusing = set()
+    for route, tries in ROUTES.items():
+        key = backstory.admin_key if OF_THE_ROOT in route else alone
+        speaker = owned.api.with_key(key).with_headers(said)
+        for one in tries:
+            reply = await send(speaker, request_of(Step(route, one, frozenset()), names()))
+            if b"An Idempotency-Key has" in reply.raw:
+                refusing.add(route)
+    assert refusing == set(REPEATED)
+
+
+def names() -> dict[str, str]:
+    """Of what there is not."""
+    return defaultdict(lambda: "x")
 
 
 @pytest.mark.parametrize("operation", OPERATIONS, ids=lambda found: found.label)

@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 from schemathesis import Case as AnyCase
 from schemathesis import GenerationMode
 from schemathesis.checks import not_a_server_error
-from schemathesis.core.result import Ok
+from schemathesis.core.errors import InvalidSchema
+from schemathesis.core.result import Err, Result
 from schemathesis.schemas import APIOperation
 from schemathesis.specs.openapi import checks
 
@@ -55,9 +56,14 @@ def _one_line(context: Any, value: Any) -> bytes:
 
 
 def operations() -> list[Operation]:
-    """All of the document."""
-    found = schemathesis.openapi.from_dict(DOCUMENT).get_all_operations()
-    return [operation.ok() for operation in found if isinstance(operation, Ok)]
+    """All of the document; raises where one of them cannot be read."""
+    return [_read(found) for found in schemathesis.openapi.from_dict(DOCUMENT).get_all_operations()]
+
+
+def _read(found: Result[Operation, InvalidSchema]) -> Operation:
+    if isinstance(found, Err):
+        raise found.err()
+    return found.ok()
 
 
 def can_be_wrong(operation: Operation) -> bool:
