@@ -8,7 +8,7 @@ import signal
 from collections.abc import Callable
 from contextlib import suppress
 
-from granian.constants import HTTPModes, Interfaces, Loops
+from granian.constants import HTTPModes, Interfaces, Loops, TaskImpl
 from granian.log import LogLevels
 from granian.server import MPServer
 
@@ -74,6 +74,7 @@ def _server(config: Config, address: str, port: int) -> MPServer:
         factory=True,
         workers=config.workers,
         loop=Loops.uvloop,
+        task_impl=TaskImpl.asyncio,  # each request has a context: acting_user rests on it
         http=HTTPModes.http1,
         backlog=CONNECTIONS_WAITING_MAX,
         backpressure=max(REQUESTS_MIN, 2 * config.running_responses_max),

@@ -134,8 +134,11 @@ def _connection(proxy: "PoolConnectionProxy[asyncpg.Record]") -> Connection:
 async def _roll_back(conn: Connection) -> None:
     try:
         await conn.execute("ROLLBACK")
-    except (*AWAY, asyncio.CancelledError):
+    except AWAY:
         conn.terminate()
+    except asyncio.CancelledError:
+        conn.terminate()
+        raise
 
 
 @asynccontextmanager
