@@ -12,10 +12,11 @@ from app.accounts.visitor import Visitor
 from app.audit.failures import Failure
 from app.audit.types import Event, Subject
 from app.db.sql import Connection
-from app.errors import Forbidden, InvalidRequest, Unauthenticated
+from app.errors import Conflict, Forbidden, InvalidRequest, Unauthenticated
 from app.identity.sessions import Tokens, begin_session
 from app.ids import ProjectId, UserId, id_text, new_id
 from app.settings.types import GatewaySettings
+from app.web.principal import Caller
 
 DISABLED = "This user is disabled."
 
@@ -62,12 +63,27 @@ async def log_in(parts: AccountParts, visitor: Visitor, asked: Credentials) -> S
     return await _let_in(parts, visitor, settings, guess, login)
 
 
-async def mint(parts: AccountParts, visitor: Visitor, user: UserId) -> SignedIn:
+async def mint(parts: AccountParts, visitor: Visitor, caller: Caller) -> SignedIn:
     """A session for a user whom the application knows by its own log-in. Raises Forbidden."""
     settings = await parts.settings.read(visitor.project, None)
+    minted = await _mint(parts, visitor, settings, caller.owner)
+    if minted is None:  # erased at another worker, and not yet forgotten here
+        parts.users.forget(caller.project, caller.owner, caller.external_id or "")
+        made = await parts.users.caller(visitor.principal, caller.external_id)
+        minted = await _mint(parts, visitor, settings, made.owner)
+    if minted is None:
+        raise Conflict("This user is erased at this moment.")
+    return minted
+
+
+async def _mint(
+    parts: AccountParts, visitor: Visitor, settings: GatewaySettings, user: UserId
+) -> SignedIn | None:
     async with parts.database.tenant(visitor.project) as conn:
         held = await queries.hold_user(conn, visitor.project, user)
-        if held is None or held.disabled_at is not None:
+        if held is None:
+            return None
+        if held.disabled_at is not None:
             raise Forbidden(DISABLED, code="user_disabled")
         name = held.external_id
         return await _begin(conn, parts, visitor, settings, user, name, Event.SESSION_CREATED)

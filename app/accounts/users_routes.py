@@ -64,8 +64,7 @@ async def create_session(
 ) -> SignedIn:
     """A session for a user whom the application knows by its own log-in; made on first use."""
     caller = await signing.users.caller_at(request, user)
-    assert caller.user is not None
-    return await sign_in.mint(signing, visitor_of(request), caller.user)
+    return await sign_in.mint(signing, visitor_of(request), caller)
 
 
 @post(

@@ -36,7 +36,7 @@ class Keeper(Protocol):
 
 
 def with_keeper(command: Command) -> Command:
-    """Options of a command about projects and keys, which gets them as `where`."""
+    """Options of a command about projects and keys, which hands them to `ask`."""
     options = (
         click.option("--url", envvar="BACKSTORY_URL", help="A running service to ask instead."),
         click.option("--key", envvar="BACKSTORY_KEY", help="Its admin key.  [credentials.json]"),

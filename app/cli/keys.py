@@ -13,6 +13,7 @@ from app.identity.types import ApiKey
 from app.web.body import convert
 from app.web.principal import Scope
 
+DAYS_MAX = 36_500
 PROJECT = click.option("--project", help="Another project's: proj_…")
 OUTPUT = click.option(
     "--output",
@@ -48,7 +49,7 @@ def list_keys(project: str | None, url: str | None, key: str | None, data_dir: P
     help="What it may do; as often as wanted.",
 )
 @click.option("--publishable", is_flag=True, help="For pages: it opens signing in alone.")
-@click.option("--days", type=click.FloatRange(min=0, min_open=True), help="Until it ends.")
+@click.option("--days", type=click.FloatRange(0, DAYS_MAX, min_open=True), help="Until it ends.")
 @PROJECT
 @OUTPUT
 @with_keeper

@@ -11,12 +11,13 @@ from msgspec import Meta
 from app.audit.record import audit
 from app.audit.types import Event, Subject
 from app.db.database import Database
+from app.db.sql import Connection
 from app.engine.types import Secret
 from app.engine_keys import queries
 from app.errors import NotFound
+from app.identity.administration import Admin
 from app.ids import ProjectId
 from app.vault import Vault
-from app.web.principal import Principal
 
 CACHED_MAX = 10_000
 
@@ -51,16 +52,19 @@ class EngineKeys:
         self._database = database
         self._vault = vault
         self._known: TTLCache[ProjectId, Secret | None] = TTLCache(CACHED_MAX, ttl_seconds)
+        self._changes = 0
 
     async def read(self, project: ProjectId) -> Secret | None:
         """None where the installation's is used."""
         known = self._known.get(project, UNKNOWN)
         if not isinstance(known, Unknown):
             return known
+        changes = self._changes
         async with self._database.tenant(project, everyone=True) as conn:
             sealed = await queries.find_key(conn, project)
         secret = Secret(self._vault.open(sealed, _row(project)).decode()) if sealed else None
-        self._known[project] = secret
+        if changes == self._changes:  # else it may be from before a change
+            self._known[project] = secret
         return secret
 
     async def show(self, project: ProjectId) -> EngineKey:
@@ -68,26 +72,37 @@ class EngineKeys:
             found = await queries.find_time(conn, project)
         return EngineKey(set=found is not None, updated_at=found)
 
-    async def put(self, principal: Principal, project: ProjectId, text: str) -> EngineKey:
+    async def put(self, admin: Admin, project: ProjectId, text: str) -> EngineKey:
         sealed = self._vault.seal(text.encode(), _row(project))
         async with self._database.tenant(project) as conn:
             made = await queries.put_key(conn, project, sealed)
-            subject = Subject("project", project)
-            await audit(conn, project, Event.ENGINE_KEY_SET, principal=principal, subject=subject)
-        self._known.pop(project, None)
+            await _audit(conn, project, Event.ENGINE_KEY_SET, admin)
+        self._forget(project)
         return EngineKey(set=True, updated_at=made)
 
-    async def remove(self, principal: Principal, project: ProjectId) -> EngineKey:
+    async def remove(self, admin: Admin, project: ProjectId) -> EngineKey:
         """Raises NotFound."""
         async with self._database.tenant(project) as conn:
             if not await queries.delete_key(conn, project):
                 raise NotFound("This project has no key of the engine.")
-            subject = Subject("project", project)
-            await audit(
-                conn, project, Event.ENGINE_KEY_REMOVED, principal=principal, subject=subject
-            )
-        self._known.pop(project, None)
+            await _audit(conn, project, Event.ENGINE_KEY_REMOVED, admin)
+        self._forget(project)
         return EngineKey(set=False)
+
+    def _forget(self, project: ProjectId) -> None:
+        self._changes += 1
+        self._known.pop(project, None)
+
+
+async def _audit(conn: Connection, project: ProjectId, event: Event, admin: Admin) -> None:
+    await audit(
+        conn,
+        project,
+        event,
+        principal=admin.principal,
+        subject=Subject("project", project),
+        address=admin.address,
+    )
 
 
 def _row(project: ProjectId) -> bytes:

@@ -7,7 +7,7 @@ from litestar.di import NamedDependency
 
 from app.db.database import Database
 from app.engine_keys.keys import EngineKey, EngineKeys, PutEngineKey
-from app.identity.administration import administered
+from app.identity.administration import admin_of, administered
 from app.web.body import decode, takes
 from app.web.principal import Access, Scope, guarded
 
@@ -34,7 +34,7 @@ async def put_engine_key(
     """From now on the project's calls of the engine are made with it."""
     asked = decode(await request.body(), PutEngineKey)
     project = await administered(database, request.auth, request.query_params.get("project"))
-    return await engine_keys.put(request.auth, project, asked.api_key)
+    return await engine_keys.put(admin_of(request), project, asked.api_key)
 
 
 @delete("/v1/engine_key", opt=ADMIN, status_code=200)
@@ -45,7 +45,7 @@ async def delete_engine_key(
 ) -> EngineKey:
     """The installation's is used again."""
     project = await administered(database, request.auth, request.query_params.get("project"))
-    return await engine_keys.remove(request.auth, project)
+    return await engine_keys.remove(admin_of(request), project)
 
 
 ROUTES = [get_engine_key, put_engine_key, delete_engine_key]

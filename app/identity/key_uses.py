@@ -40,16 +40,22 @@ class KeyUses:
         by_project: dict[ProjectId, dict[KeyId, datetime]] = {}
         for (project, key), at in gathered.items():
             by_project.setdefault(project, {})[key] = at
-        for project, keys in by_project.items():
-            try:
-                await self._write(project, keys)
-            except Exception as error:
-                log.warning("keys.uses_not_written", error=said(error))
-                self._used = {(project, key): at for key, at in keys.items()} | self._used
+        try:
+            for project, keys in by_project.items():
+                if await self._written(project, keys):
+                    for key in keys:
+                        del gathered[project, key]
+        finally:
+            self._used = gathered | self._used
 
-    async def _write(self, project: ProjectId, keys: Mapping[KeyId, datetime]) -> None:
-        async with self._database.tenant(project, everyone=True) as conn:
-            await queries.note_uses(conn, project, keys)
+    async def _written(self, project: ProjectId, keys: Mapping[KeyId, datetime]) -> bool:
+        try:
+            async with self._database.tenant(project, everyone=True) as conn:
+                await queries.note_uses(conn, project, keys)
+        except Exception as error:
+            log.warning("keys.uses_not_written", error=said(error))
+            return False
+        return True
 
 
 @asynccontextmanager

@@ -22,7 +22,7 @@ log = structlog.get_logger()
 Cost = Callable[[Usage], int]
 """Of a call, in billionths of a dollar, rounded up."""
 
-UNKNOWN_MAX = 1_000
+KNOWN_MAX = 1_000
 MILLION = 1_000_000
 
 
@@ -30,20 +30,22 @@ class Prices:
     def __init__(self, engine_url: str | None) -> None:
         self._engine_url = engine_url
         """By which it is told whose model it is, where a name does not."""
-        self._unknown: LRUCache[str, bool] = LRUCache(UNKNOWN_MAX)
+        self._listed: LRUCache[str, Cost | None] = LRUCache(KNOWN_MAX)
 
     async def cost(self, model: str, settings: GatewaySettings) -> Cost | None:
         """None where nobody says what the model costs."""
         if own := settings.prices.get(model):
             return lambda usage: _own_cost(own, usage)
-        if model in self._unknown:
-            return None
+        if model not in self._listed:
+            self._listed[model] = await self._look_up(model)
+        return self._listed[model]
+
+    async def _look_up(self, model: str) -> Cost | None:
         known = await asyncio.to_thread(import_module, "genai_prices")  # 30 MB, read in 0.2 s
         for place in ({"provider_api_url": self._engine_url}, {}):
             if (not place or self._engine_url) and (found := _listed(known, model, place)):
                 return found
-        self._unknown[model] = True
-        log.warning("limits.no_price", model=model)
+        log.warning("limits.no_price")  # of which model, the request log has
         return None
 
 

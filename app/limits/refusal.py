@@ -25,6 +25,8 @@ def refusal(line: Line, left: int, seconds: float) -> TooManyRequests:
     whose = "user" if line.counter.key_id == NOBODY else "API key"
     limit = f"{_amount(measure, line.most)} a {span}"
     kind = PER_MINUTE.get(measure, QuotaExceeded) if span == "minute" else QuotaExceeded
+    if not line.most:
+        return kind(f"The limit of this {whose} is {limit}: nothing may be spent.")
     if line.need > line.most:
         return kind(
             f"Request too large for the limit of this {whose}, {limit}: "

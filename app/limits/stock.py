@@ -104,7 +104,9 @@ class Stock:
             await self.settlements.flush()
             if told != self.settlements.written:
                 continue
-            if time.monotonic() < patient_until and any(map(self._may_come_back, refused)):
+            fits = all(line.need <= line.most for line in short)
+            patient = fits and time.monotonic() < patient_until
+            if patient and any(map(self._may_come_back, refused)):
                 return False
             self._note_refused(lines)
         return True

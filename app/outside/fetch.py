@@ -7,6 +7,7 @@ nothing. Redirects are followed by hand, each as if it were the first URL.
 
 import asyncio
 import ipaddress
+import re
 import socket
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
@@ -25,6 +26,8 @@ URL_LENGTH_MAX = 8192
 REDIRECTS = {301, 302, 303, 307, 308}
 AT_ONCE_MAX = 16
 PIECE_BYTES = 2**16
+ENDS_IN_NUMBER = re.compile(r"(?:.*\.)?(?:[0-9]+|0x[0-9a-f]*)\.?", re.IGNORECASE)
+"""Such a host is an address or nothing (WHATWG URL, 4.5.1): a system reads `127.1` as one."""
 
 
 class Refused(Exception):
@@ -97,13 +100,16 @@ class Fetcher:
             raise Refused("The URL must begin with http:// or https:// and name a host.")
         if url.user is not None or url.password is not None:
             raise Refused("The URL must hold no user and no password.")
-        if (literal := _literal(url.host)) and not is_public(literal, self._allowed):
+        literal = _literal(url.host)
+        if literal is None and ENDS_IN_NUMBER.fullmatch(url.host):
+            raise Refused("The URL's host is no address as they are written.")
+        if literal and not is_public(literal, self._allowed):
             raise Refused("The URL's host is not a public one.")
         return url
 
 
 def _literal(host: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
-    """An address that is written out is not looked up; other ways to write one are."""
+    """An address that is written out, and so is not looked up."""
     try:
         return ipaddress.ip_address(host.partition("%")[0])
     except ValueError:

@@ -5,6 +5,7 @@ from contextlib import contextmanager
 from typing import Any
 from uuid import UUID
 
+from app.ids import UserId
 from app.responses.commit import FinishedTurn, TurnPlan, commit
 from app.responses.native import copy_of
 from app.responses.parts import Parts
@@ -32,7 +33,14 @@ def turn_plan(road: Road) -> TurnPlan:
 def flight_key(road: Road) -> tuple[Any, ...]:
     assert road.cache is not None
     plan = road.cache
-    return (road.call.caller.project, plan.user, plan.namespace, plan.key)
+    return (road.call.caller.project, plan.user, plan.namespace, plan.key, _payer(road))
+
+
+def _payer(road: Road) -> tuple[UUID, UserId | None] | None:
+    """None where nothing is limited: what others may spend cuts no answer that one reads along."""
+    caller, allowance = road.call.caller, road.call.allowance
+    limited = allowance is not None and allowance.limits_calls
+    return (caller.principal.id, caller.user) if limited else None
 
 
 async def conduct(parts: Parts, road: Road, run: Run, plan: TurnPlan) -> None:

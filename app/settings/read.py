@@ -22,7 +22,7 @@ class SettingsReader:
         self._database = database
         self._known: TTLCache[tuple[ProjectId, UserId | None], GatewaySettings]
         self._known = TTLCache(CACHED_MAX, ttl_seconds)
-        self.changes = 0  # that this worker took
+        self.changes = 0
         """That this worker took."""
 
     def forget(self, project: ProjectId, user: UserId | None) -> None:

@@ -137,6 +137,17 @@ async def test_what_is_cached_costs_nothing(backstory: Service, api: Api) -> Non
     await settled(limited, 6, "requests_per_day")
 
 
+async def test_nobody_elses_budget_cuts_what_is_asked_at_once(backstory: Service, api: Api) -> None:
+    said = something("[[words:1500]] [[delay:0.0005]]")
+    limited = await limited_key(backstory, api, tokens_per_day=1_200)
+    async with limited.api.streaming(said, temperature=0, cache=True) as poor:
+        await poor.content.readuntil(b"\n\n")
+        rich = await api.create(said, temperature=0, cache=True)
+        cut = await poor.read()
+    assert b"response.incomplete" in cut
+    assert rich.body["status"] == "completed"
+
+
 async def test_whoever_spent_all_is_answered_from_the_cache(backstory: Service, api: Api) -> None:
     said = something()
     limited = await limited_key(backstory, api, tokens_per_day=0)

@@ -8,7 +8,7 @@ import pytest
 from tests.support.accounts import PASSWORD, Accounts, open_accounts, some_email
 from tests.support.api import Json
 from tests.support.leftovers import left_of, rows_of_user
-from tests.support.rows import new_key
+from tests.support.rows import connected, new_key
 from tests.support.service import Service
 
 
@@ -150,6 +150,18 @@ async def test_the_application_gives_its_users_sessions(accounts: Accounts) -> N
     refreshed = (await accounts.refresh(minted)).body
     assert (await accounts.session(refreshed).get("/v1/auth/me")).status == 200
     assert (await session.send("POST", "/v1/users/ada/sessions")).status == 403
+
+
+async def test_who_was_erased_elsewhere_is_made_anew(accounts: Accounts) -> None:
+    """By a worker that knew them a moment ago."""
+    await accounts.server.send("POST", "/v1/users/ada/sessions")
+    async with connected(accounts.service.urls.owner) as conn:
+        await conn.execute("DELETE FROM sessions WHERE project_id = $1", accounts.project)
+        await conn.execute("DELETE FROM users WHERE project_id = $1", accounts.project)
+    minted = await accounts.server.send("POST", "/v1/users/ada/sessions")
+    assert minted.status == 200
+    me = (await accounts.session(minted.body).get("/v1/auth/me")).body
+    assert me["id"] == "ada"
 
 
 async def test_nothing_is_left_of_an_erased_user(accounts: Accounts) -> None:
