@@ -111,9 +111,8 @@ async def _change_login(
         has_login = False
     if password_hash is None:
         return
-    if not has_login:
+    if not has_login or not await queries.set_password(conn, project, user, password_hash):
         raise _no_email()
-    await queries.set_password(conn, project, user, password_hash)
     await queries.delete_reset(conn, project, user)
 
 

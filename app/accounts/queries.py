@@ -145,8 +145,10 @@ async def hold_user(conn: Connection, project: ProjectId, user: UserId) -> HeldU
 
 async def set_password(
     conn: Connection, project: ProjectId, user: UserId, password_hash: str
-) -> None:
-    await _set_password.run(conn, project=project, user_id=user, password_hash=password_hash)
+) -> bool:
+    """False where the user logs in with nothing."""
+    where = {"project": project, "user_id": user}
+    return await _set_password.run(conn, **where, password_hash=password_hash) == 1
 
 
 async def replace_password(

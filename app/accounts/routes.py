@@ -31,22 +31,43 @@ USER = guarded(Access.USER)
 
 Asking = Request[Any, Any, Any]
 
+BODY_BYTES_MAX = 64 * 2**10
+"""Anybody may send one, and none needs more."""
 
-@post("/v1/auth/signup", opt=SIGN_IN, status_code=200, operation_class=takes(Credentials))
+
+@post(
+    "/v1/auth/signup",
+    opt=SIGN_IN,
+    status_code=200,
+    operation_class=takes(Credentials),
+    request_max_body_size=BODY_BYTES_MAX,
+)
 async def sign_up(request: Asking, signing: NamedDependency[AccountParts]) -> SignedIn:
     """Makes a user and begins a session, where the project lets users sign up."""
     asked = decode(await request.body(), Credentials)
     return await sign_in.sign_up(signing, visitor_of(request), asked)
 
 
-@post("/v1/auth/login", opt=SIGN_IN, status_code=200, operation_class=takes(Credentials))
+@post(
+    "/v1/auth/login",
+    opt=SIGN_IN,
+    status_code=200,
+    operation_class=takes(Credentials),
+    request_max_body_size=BODY_BYTES_MAX,
+)
 async def log_in(request: Asking, signing: NamedDependency[AccountParts]) -> SignedIn:
     """Begins a session."""
     asked = decode(await request.body(), Credentials)
     return await sign_in.log_in(signing, visitor_of(request), asked)
 
 
-@post("/v1/auth/refresh", opt=SIGN_IN, status_code=200, operation_class=takes(RefreshBody))
+@post(
+    "/v1/auth/refresh",
+    opt=SIGN_IN,
+    status_code=200,
+    operation_class=takes(RefreshBody),
+    request_max_body_size=BODY_BYTES_MAX,
+)
 async def refresh_session(request: Asking, signing: NamedDependency[AccountParts]) -> SignedIn:
     """New tokens for the session; the ones before are no longer good."""
     asked = decode(await request.body(), RefreshBody)
@@ -54,7 +75,13 @@ async def refresh_session(request: Asking, signing: NamedDependency[AccountParts
     return await refresh.refresh(signing, visitor, asked.refresh_token)
 
 
-@post("/v1/auth/reset", opt=SIGN_IN, status_code=200, operation_class=takes(ResetBody))
+@post(
+    "/v1/auth/reset",
+    opt=SIGN_IN,
+    status_code=200,
+    operation_class=takes(ResetBody),
+    request_max_body_size=BODY_BYTES_MAX,
+)
 async def reset_password(
     request: Asking, signing: NamedDependency[AccountParts]
 ) -> ChangedPassword:
@@ -100,7 +127,13 @@ async def end_session(
     return await sessions.end_session(signing, visitor_of(request), session_id)
 
 
-@post("/v1/auth/password", opt=USER, status_code=200, operation_class=takes(PasswordBody))
+@post(
+    "/v1/auth/password",
+    opt=USER,
+    status_code=200,
+    operation_class=takes(PasswordBody),
+    request_max_body_size=BODY_BYTES_MAX,
+)
 async def set_password(request: Asking, signing: NamedDependency[AccountParts]) -> ChangedPassword:
     """Changes the user's password; ends their other sessions."""
     asked = decode(await request.body(), PasswordBody)

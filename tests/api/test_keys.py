@@ -18,6 +18,11 @@ from tests.support.rows import connected, tables_with
 from tests.support.service import Service
 
 ALL = ["engine", "memory:read", "memory:write", "cache", "settings", "usage:read", "users", "admin"]
+COUNTED = """
+    INSERT INTO limit_counters (project_id, user_id, key_id, measure, span, began_at)
+    SELECT project_id, '00000000-0000-0000-0000-000000000000', key_id, 'requests', 'day', now()
+    FROM api_keys WHERE key_id = $1"""
+"""As if a request of the key had been counted."""
 SHOWN = {
     *("id", "object", "project", "name", "kind", "prefix", "scopes", "created_at", "expires_at"),
     *("last_used_at", "rotated_at", "revoked_at"),
@@ -280,8 +285,16 @@ async def test_keys_that_ended_long_ago_are_dropped(backstory: Service, admin: A
                 f"UPDATE api_keys SET {column} = now() - interval '400 days' WHERE key_id = $1",
                 UUID(hex=key["id"].removeprefix("key_")),
             )
+        for key in (live, old):
+            await conn.execute(COUNTED, UUID(hex=key["id"].removeprefix("key_")))
     async with open_database(backstory.urls.service, backstory.config) as database:
         await drop_ended(database, 365)
     left = {key["id"] for key in (await admin.get("/v1/api_keys")).body["data"]}
     assert {live["id"], fresh["id"]} < left
     assert not {old["id"], expired["id"]} & left
+    async with connected(backstory.urls.owner) as conn:
+        counted = await conn.fetch(
+            "SELECT key_id FROM limit_counters WHERE key_id = ANY($1)",
+            [UUID(hex=key["id"].removeprefix("key_")) for key in (live, old)],
+        )
+    assert [f"key_{row[0].hex}" for row in counted] == [live["id"]]

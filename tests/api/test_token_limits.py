@@ -71,7 +71,7 @@ async def test_what_runs_has_its_tokens_reserved(backstory: Service, api: Api) -
     limited = await limited_key(backstory, api, tokens_per_minute=1_500)
     await limited.api.create(something(), max_output_tokens=50)
     await limited.stay()
-    async with limited.api.streaming(something("[[words:30]] [[delay:0.02]]")) as answer:
+    async with limited.api.streaming(something("[[words:100]] [[delay:0.02]]")) as answer:
         await answer.content.readuntil(b"\n\n")
         refused = await limited.api.create(something())
         assert (refused.status, refused.error["type"]) == (429, "tokens")

@@ -52,6 +52,7 @@ async def backstory(
         outbox_poll_seconds=0.2,
         password_memory_bytes=2**16,  # tests log in often
         password_rounds=1,
+        guess_wait_seconds=60,  # and guess, however slow the machine is
         trusted_proxies="127.0.0.1",  # and come from many addresses
     )
     async with run_service(shared_database, config) as service:
