@@ -1,6 +1,5 @@
 """The second wall: whatever a query forgets, the service's role sees one project, and no other."""
 
-import re
 import traceback
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -21,12 +20,11 @@ from app.responses import queries as responses
 from app.usage import queries as usage
 from tests.support.api import Api, Json
 from tests.support.eventually import eventually
+from tests.support.forgetful import forgetful
 from tests.support.heard import something
 from tests.support.postgres_fixtures import psql
 from tests.support.rows import connected, new_key, new_project, tenant_tables
 from tests.support.service import Service
-
-PREDICATE = re.compile(r"\b(?:\w+\.)?project_id = (\$\d+)")
 
 
 class Two(msgspec.Struct, frozen=True):
@@ -116,13 +114,6 @@ async def test_an_empty_or_foreign_setting_opens_nothing(backstory: Service, two
         await conn.execute("SET app.project = 'all'")
         with pytest.raises(asyncpg.InvalidTextRepresentationError):
             await conn.fetchval("SELECT count(*) FROM responses")
-
-
-def forgetful(statement: Statement) -> str:
-    """The same statement, but for the project's predicate."""
-    text, times = PREDICATE.subn(r"\1::uuid IS NOT NULL", statement.text)
-    assert times, statement.name
-    return text
 
 
 @pytest.mark.parametrize(
