@@ -100,6 +100,7 @@ QUERIES: dict[str, dict[str, Schema]] = {
     "PUT /v1/engine_key": PROJECT,
     "DELETE /v1/engine_key": PROJECT,
     "GET /v1/projects": _pages(_id("proj")),
+    "POST /v1/api_keys": PROJECT,
     "GET /v1/api_keys": _pages(_id("key"), **PROJECT),
     "GET /v1/api_keys/{key_id}": PROJECT,
     "PATCH /v1/api_keys/{key_id}": PROJECT,

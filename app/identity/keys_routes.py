@@ -2,10 +2,12 @@
 
 from typing import Any
 
+import msgspec
 from litestar import Request, delete, get, patch, post
 from litestar.di import NamedDependency
 from litestar.params import FromPath
 
+from app.errors import InvalidRequest
 from app.identity import keys
 from app.identity.administration import Administration, admin_of
 from app.identity.bodies import KeyPatch, NewKey, Rotation, refuse_idempotency
@@ -27,6 +29,10 @@ async def create_key(request: Asking, administration: NamedDependency[Administra
     """`key` is told in this answer and never again."""
     refuse_idempotency(request)
     asked = decode(await request.body(), NewKey)
+    named = _project(request)
+    if named and asked.project not in (None, named):
+        raise InvalidRequest("The body and the query name different projects.", param="project")
+    asked = msgspec.structs.replace(asked, project=asked.project or named)
     return await keys.create_key(administration, admin_of(request), asked)
 
 

@@ -235,6 +235,14 @@ async def test_workers_that_note_the_same_uses_do_not_block_each_other(
         await asyncio.gather(*(note(database) for _ in range(4)))
 
 
+async def test_the_query_may_name_the_project_of_a_new_key(root: Api, project: str) -> None:
+    asked = {"name": "x", "scopes": ["engine"]}
+    path = f"/v1/api_keys?project={project}"
+    assert (await root.send("POST", path, asked)).body["project"] == project
+    other = await root.send("POST", path, {**asked, "project": await made_project(root)})
+    assert (other.status, other.error["param"]) == (400, "project")
+
+
 async def test_other_projects_are_not_there(root: Api, admin: Api, project: str) -> None:
     theirs = await made_key(root, "engine", project=await made_project(root))
     nowhere, unknown = id_text("key", new_id()), id_text("proj", new_id())
