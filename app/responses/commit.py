@@ -1,5 +1,6 @@
 """Putting a finished turn into the one statement that stores it."""
 
+import random
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID
@@ -50,6 +51,8 @@ OWN_COLUMNS = frozenset(
 
 
 TRIED_AGAIN = (*CROSSED, Unavailable, asyncpg.UniqueViolationError)
+MOVED_WAIT_SECONDS = (0.001, 0.05)
+"""By chance, so that those who wait do not come together again."""
 
 
 class LeaseLost(BackstoryError):
@@ -113,21 +116,38 @@ async def commit(database: Database, turn: FinishedTurn, *, retry_seconds: float
         turn.events = await pack_aside(turn.frames)
     try:  # a retry context costs as much as a query: only where it is needed
         await _commit_once(database, turn)
-    except (*TRIED_AGAIN, LeaseLost):
-        await _commit_again(database, turn, retry_seconds)
+    except (*TRIED_AGAIN, LeaseLost) as refused:
+        await _commit_again(database, turn, refused, retry_seconds)
 
 
-async def _commit_again(database: Database, turn: FinishedTurn, retry_seconds: float) -> None:
+async def _commit_again(
+    database: Database, turn: FinishedTurn, refused: Exception, retry_seconds: float
+) -> None:
+    """Its place is found when it is put there: found before a wait, others would take it."""
+    moved = isinstance(refused, HeadMoved)
     turn.replayed = None
     turn.events = turn.events or await pack_aside(turn.frames)
     async for attempt in stamina.retry_context(
-        on=TRIED_AGAIN, attempts=None, timeout=retry_seconds, wait_initial=0.1, wait_max=1.0
+        on=_tried_again, attempts=None, timeout=retry_seconds, wait_initial=0.1, wait_max=1.0
     ):
         with attempt:
+            if moved:
+                await _find_place_again(database, turn)
+                moved = False
             try:
                 await _commit_once(database, turn)
+            except HeadMoved:
+                moved = True
+                raise
             except (asyncpg.UniqueViolationError, LeaseLost):
                 await _check_ours(database, turn)
+
+
+def _tried_again(error: Exception) -> bool | float:
+    """Whether, or in how many seconds: who adds to a busy conversation is soon done."""
+    if isinstance(error, HeadMoved):
+        return random.uniform(*MOVED_WAIT_SECONDS)  # noqa: S311 - no secret
+    return isinstance(error, TRIED_AGAIN)
 
 
 async def _check_ours(database: Database, turn: FinishedTurn) -> None:
@@ -143,21 +163,17 @@ async def _check_ours(database: Database, turn: FinishedTurn) -> None:
 
 
 async def _commit_once(database: Database, turn: FinishedTurn) -> None:
-    try:
-        async with database.tenant(turn.plan.caller.project) as conn:
-            await _end_lease(conn, turn)
-            values = _values(turn)
-            committed = await queries.commit_turn(conn, values)
-            if turn.plan.context.conversation and not committed.moved:
-                raise HeadMoved
-            await _keep_images(conn, turn, values)
-            await _keep_copy(conn, turn)
-
-            if turn.compaction:
-                await _keep_compaction(conn, turn, committed.branch_id)
-    except HeadMoved:
-        await _find_place_again(database, turn)
-        raise
+    """Raises HeadMoved where another turn is at its place."""
+    async with database.tenant(turn.plan.caller.project) as conn:
+        await _end_lease(conn, turn)
+        values = _values(turn)
+        committed = await queries.commit_turn(conn, values)
+        if turn.plan.context.conversation and not committed.moved:
+            raise HeadMoved
+        await _keep_images(conn, turn, values)
+        await _keep_copy(conn, turn)
+        if turn.compaction:
+            await _keep_compaction(conn, turn, committed.branch_id)
 
 
 async def _end_lease(conn: Connection, turn: FinishedTurn) -> None:
