@@ -130,43 +130,43 @@ class PasswordReset(msgspec.Struct, frozen=True, kw_only=True):
     expires_at: datetime
 
 
-class Credentials(msgspec.Struct, frozen=True):
+class Credentials(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     email: str
     password: str
 
 
-class RefreshBody(msgspec.Struct, frozen=True):
+class RefreshBody(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     refresh_token: str
 
 
-class PasswordBody(msgspec.Struct, frozen=True):
+class PasswordBody(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     current_password: str
     new_password: str
 
 
-class ResetBody(msgspec.Struct, frozen=True):
+class ResetBody(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     token: str
     password: str
 
 
-class AskResetBody(msgspec.Struct, frozen=True):
+class AskResetBody(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     email: str
     expires_in: int | None = None
     """Seconds."""
 
 
-class AskResetOfBody(msgspec.Struct, frozen=True):
+class AskResetOfBody(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     expires_in: int | None = None
 
 
-class NewUser(msgspec.Struct, frozen=True):
+class NewUser(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     external_id: str | None = None
     email: str | None = None
     password: str | None = None
     metadata: Metadata = {}
 
 
-class UserPatch(msgspec.Struct, frozen=True):
+class UserPatch(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     email: str | UnsetType | None = UNSET
     password: str | UnsetType = UNSET
     metadata: Metadata | UnsetType = UNSET

@@ -57,6 +57,21 @@ async def test_too_many_at_once_are_told_to_come_back(passwords: Passwords) -> N
     assert await passwords.hash("correct horse")
 
 
+@pytest.mark.parametrize(
+    "text",
+    ["\u212aim@example.com", "<kim@example.com>", "kim\u200b@example.com", "a b@c", "kim", "k@i@m"],
+)
+def test_what_is_no_address(text: str) -> None:
+    """Nor one that would be another's, as the Kelvin sign becomes a `k`."""
+    with pytest.raises(InvalidRequest):
+        normal_email(text)
+
+
+def test_an_address_has_one_form() -> None:
+    assert normal_email(" KIM+x@Example.com ") == "kim+x@example.com"
+    assert normal_email("E\u0301ve@example.com") == normal_email("éVE@EXAMPLE.COM")
+
+
 def test_what_is_far_too_long_is_refused_before_it_is_composed(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
