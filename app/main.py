@@ -356,6 +356,7 @@ def _summary_parts(parts: Parts) -> SummaryParts:
         database=parts.database,
         users=parts.users,
         settings=parts.settings,
+        limiter=parts.limiter,
         jobs=parts.jobs,
         engine=parts.engine,
         engine_keys=parts.engine_keys,

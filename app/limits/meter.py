@@ -12,6 +12,7 @@ from app.limits.usage import Usage, usage_in
 BYTES_A_TOKEN = 4
 """Of UTF-8: roughly, where nobody counts."""
 ENDS = ("response.completed", "response.incomplete", "response.failed", "error")
+STEP_MIN = 50
 CUT_OFF = "max_output_tokens"
 """The standard's word for a response that is as long as it may be."""
 
@@ -77,11 +78,21 @@ class Meter:
         if self._step is None or beyond < 0:
             return True
         try:
-            await self._spending.extend(max(self._step, beyond + 1))
+            await self._extend(self._step, beyond + 1)
         except (TooManyRequests, Unavailable) as error:
             self._cut(error)
             return False
         return True
+
+    async def _extend(self, step: int, needed: int) -> None:
+        """By a step; near the end by small ones, so that little is left over."""
+        try:
+            await self._spending.extend(max(step, needed))
+        except TooManyRequests:
+            if max(STEP_MIN, needed) >= step:
+                raise
+            self._step = STEP_MIN
+            await self._spending.extend(max(STEP_MIN, needed))
 
     def _end(self) -> Event:
         """As an engine would say it. It did not say what it counted: this is an estimate."""

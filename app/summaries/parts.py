@@ -10,6 +10,7 @@ from app.engine.types import Engine
 from app.engine_keys.keys import EngineKeys
 from app.identity.users import Users
 from app.jobs.runner import JobRunner
+from app.limits.limiter import Limiter
 from app.settings.read import SettingsReader
 from app.usage.record import RequestLog
 
@@ -19,6 +20,7 @@ class SummaryParts(msgspec.Struct, frozen=True):
     database: Database
     users: Users
     settings: SettingsReader
+    limiter: Limiter
     jobs: JobRunner
     engine: Engine
     engine_keys: EngineKeys

@@ -40,7 +40,7 @@ async def summarize_a_conversation(
     body = await request.body()
     asked = without_nul(decode(body, SummarizeBody)) if body else SummarizeBody()
     caller = await summaries.users.caller_of(request)
-    return await summarize_conversation(summaries, caller, conversation_id, asked)
+    return await summarize_conversation(summaries, caller, conversation_id, asked, request.scope)
 
 
 @post(
@@ -55,7 +55,7 @@ async def summarize_an_episode(
     """Brings the summary of an episode up to what was remembered of it last."""
     asked = without_nul(decode(await request.body(), SummarizeEpisodeBody))
     caller = await summaries.users.caller_of(request, asked.user)
-    return await summarize_episode(summaries, caller, asked)
+    return await summarize_episode(summaries, caller, asked, request.scope)
 
 
 @get("/v1/users/{user:str}/profile", opt=READ)

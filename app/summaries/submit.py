@@ -4,6 +4,7 @@ import asyncio
 import time
 
 import msgspec
+from litestar.types import Scope as HttpScope
 
 from app.conversations.context import find_conversation
 from app.conversations.path import list_path_ids
@@ -30,24 +31,24 @@ POLL_SECONDS = 0.05
 
 
 async def summarize_conversation(
-    parts: SummaryParts, caller: Caller, text: str, asked: SummarizeBody
+    parts: SummaryParts, caller: Caller, text: str, asked: SummarizeBody, scope: HttpScope
 ) -> SummaryAnswer:
-    """Raises ConversationNotFound, InvalidRequest, EngineError."""
+    """Raises ConversationNotFound, InvalidRequest, EngineError, TooManyRequests."""
     async with parts.database.tenant(caller.project) as conn:
         found = await find_conversation(conn, caller, text)
     await _wait_until_remembered(parts, caller, found.conversation_id)
     about = About(caller.project, found.user_id, conversation_key(found.conversation_id))
     endpoint = "POST /v1/conversations/{conversation_id}/summarize"
-    return await _summarize(parts, caller, about, asked, endpoint)
+    return await _summarize(parts, caller, about, asked, endpoint, scope)
 
 
 async def summarize_episode(
-    parts: SummaryParts, caller: Caller, asked: SummarizeEpisodeBody
+    parts: SummaryParts, caller: Caller, asked: SummarizeEpisodeBody, scope: HttpScope
 ) -> SummaryAnswer:
-    """Raises InvalidRequest, EngineError."""
+    """Raises InvalidRequest, EngineError, TooManyRequests."""
     key = episode_key(conversation_id(asked.conversation), asked.episode)
     about = About(caller.project, caller.owner, key)
-    return await _summarize(parts, caller, about, asked, "POST /v1/memories/summarize")
+    return await _summarize(parts, caller, about, asked, "POST /v1/memories/summarize", scope)
 
 
 async def _wait_until_remembered(
@@ -70,9 +71,17 @@ async def _is_remembering(
 
 
 async def _summarize(
-    parts: SummaryParts, caller: Caller, about: About, asked: SummarizeBody, endpoint: str
+    parts: SummaryParts,
+    caller: Caller,
+    about: About,
+    asked: SummarizeBody,
+    endpoint: str,
+    scope: HttpScope,
 ) -> SummaryAnswer:
     way = await _way_of(parts, caller, about, asked, endpoint)
+    if way.method == "engine":
+        allowance = await parts.limiter.admit(caller, scope)
+        way = msgspec.structs.replace(way, allowance=allowance)
     until = time.monotonic() + parts.config.summarize_timeout_seconds
     more = True
     while more and time.monotonic() < until:

@@ -7,9 +7,13 @@ from collections.abc import Mapping, Sequence
 import msgspec
 
 from app.contexts.summarise import Summarising, Summary, summarise
+from app.contexts.weights import by_length, weigh_items
 from app.engine.types import Item
-from app.errors import EngineError
+from app.errors import EngineError, TooManyRequests
 from app.ids import KeyId, MemoryId, RequestId, created_at, new_id
+from app.limits.allowance import Allowance
+from app.limits.spending import billed
+from app.limits.usage import Usage, usage_in
 from app.memory.clean import cut
 from app.recall.pack import CHARS_A_TOKEN
 from app.recall.types import Vector
@@ -38,6 +42,8 @@ class Way(msgspec.Struct, frozen=True, kw_only=True):
     model: str | None
     endpoint: str
     key_id: KeyId | None = None
+    allowance: Allowance | None = None
+    """What whoever asks may spend; what is made in the background counts to nobody."""
 
 
 async def write_summary(parts: SummaryParts, about: About, way: Way, talk: Talk) -> NewSummary:
@@ -72,10 +78,13 @@ async def ask_engine(
     how = await _summarising(parts, about, way.model, instructions)
     record = _record(parts, about, way)
     started = time.perf_counter()
+    expected = Usage(sum(weigh_items(items, by_length)), how.summary_tokens)
     try:
-        summary = await summarise(how, items, before)
-        _note_usage(record, summary)
-    except EngineError as error:
+        async with billed(way.allowance, way.model, expected) as bill:
+            summary = await summarise(how, items, before)
+            _note_usage(record, summary)
+            bill.used = usage_in(summary.usage) or expected
+    except (EngineError, TooManyRequests) as error:
         record.status, record.error_code = error.status, error.code
         raise
     finally:

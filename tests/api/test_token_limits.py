@@ -8,6 +8,7 @@ from tests.support.engine import FakeEngine
 from tests.support.eventually import eventually
 from tests.support.heard import heard, something
 from tests.support.limits import Limited, limited_key
+from tests.support.memories import remember, somebody
 from tests.support.service import Service
 
 DAY = "tokens_per_day"
@@ -91,7 +92,7 @@ async def test_a_stream_over_its_budget_ends_incomplete(backstory: Service, api:
     assert streamed.types[-1] == "response.incomplete"
     cut = streamed.response
     assert cut["incomplete_details"] == {"reason": "max_output_tokens"}
-    assert cut["usage"]["output_tokens"] > 900
+    assert cut["usage"]["output_tokens"] > 1_100
     assert 600 < len(text_of(cut).split()) < 3_000
     assert (await api.get(f"/v1/responses/{cut['id']}")).body == cut
     await settled(limited, cut["usage"]["total_tokens"])
@@ -154,6 +155,26 @@ async def test_whoever_spent_all_is_answered_from_the_cache(backstory: Service, 
     assert (await limited.api.create(said, cache=True)).status == 429
     await api.respond(said, cache=True)
     assert (await limited.api.create(said, cache=True)).status == 200
+
+
+async def test_a_summary_that_is_asked_of_the_engine_is_paid_for(
+    backstory: Service, api: Api
+) -> None:
+    limited = await limited_key(backstory, api, tokens_per_day=20_000)
+    speaker = limited.api.as_user(somebody())
+    episode = somebody()
+    await remember(speaker, "I keep bees in Ulm.", episode=episode)
+    asked = {"episode": episode, "method": "engine", "model": MODEL}
+    summary = await speaker.send("POST", "/v1/memories/summarize", asked)
+    assert (summary.status, summary.body["method"]) == (200, "engine")
+    assert int(summary.headers["x-ratelimit-remaining-tokens"]) < 20_000
+    assert await limited.used(DAY) > 0
+    await limited.set(tokens_per_day=0)
+    await remember(speaker, "And goats in Bonn.", episode=episode)
+    refused = await speaker.send("POST", "/v1/memories/summarize", asked)
+    assert (refused.status, refused.error["code"]) == (429, "insufficient_quota")
+    by_rule = {**asked, "method": "extract"}
+    assert (await speaker.send("POST", "/v1/memories/summarize", by_rule)).status == 200
 
 
 async def test_what_broke_off_is_settled(backstory: Service, api: Api) -> None:
