@@ -10,6 +10,9 @@ from litestar.exceptions import HTTPException, ValidationException
 from app.errors import BackstoryError, InvalidRequest, TooLarge
 from app.web.front import request_id
 
+GONE = "client disconnected prematurely"
+"""Litestar's word where a body ends before its end."""
+
 log = structlog.get_logger()
 
 
@@ -45,6 +48,8 @@ def handle_known(request: Request[Any, Any, Any], error: BackstoryError) -> Resp
 
 def handle_http(request: Request[Any, Any, Any], error: HTTPException) -> Response[bytes]:
     """Litestar's own: no such route, no such method, a body too large or of the wrong type."""
+    if error.detail == GONE:
+        return handle_known(request, InvalidRequest("The body broke off."))
     if error.status_code >= 500:
         return handle_unknown(request, error)
     return handle_known(request, _translated(error, request))

@@ -105,8 +105,12 @@ def named_user(body_user: str | None, header_user: str | None) -> str | None:
 
 def user_named_by(request: Request[Any, Any, Any], name: str | None) -> str | None:
     """The same, where the query may name the user too. Raises InvalidRequest."""
-    in_query = _the_one(name and with_slashes(name), request.query_params.get("user"))
-    return _the_one(in_query, named_user(None, request.headers.get(USER_HEADER)))
+    found = name and with_slashes(name)
+    for in_query in request.query_params.getall("user", []):
+        found = _the_one(found, in_query)
+    for in_header in request.headers.getall(USER_HEADER, []):
+        found = _the_one(found, _as_utf8(in_header))
+    return found
 
 
 def _the_one(user: str | None, other: str | None) -> str | None:

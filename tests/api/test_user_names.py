@@ -50,6 +50,15 @@ async def test_a_name_in_the_query_is_read_once(api: Api) -> None:
     assert (reply.status, reply.body["data"]) == (200, [])
 
 
+async def test_two_names_are_refused_wherever_they_stand(api: Api) -> None:
+    first, second = somebody(), somebody()
+    for path, header in ((f"?user={first}&user={second}", ""), (f"?user={first}", second)):
+        speaker = api.with_headers({"Backstory-User": header}) if header else api
+        reply = await speaker.get(f"/v1/memories{path}")
+        assert (reply.status, reply.error["param"]) == (400, "user")
+    assert (await api.get(f"/v1/memories?user={first}&user={first}")).status == 200
+
+
 async def test_the_query_names_them_on_every_route(api: Api) -> None:
     me = somebody()
     mine = api.as_user(me)
