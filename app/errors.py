@@ -2,6 +2,7 @@
 
 BackstoryError
 ├── InvalidRequest            400  the request cannot be understood or is not allowed
+│   ├── BodyTimeout           408  the rest of the body does not come
 │   ├── PreviousResponseNotFound   previous_response_id names nothing that can be continued
 │   ├── ConversationNotFound  404  conversation names nothing that can be continued
 │   └── ItemNotFound          404  an item_reference names nothing that is stored
@@ -69,6 +70,11 @@ class InvalidRequest(BackstoryError):
     status = 400
     type = "invalid_request_error"
     code = "invalid_request"
+
+
+class BodyTimeout(InvalidRequest):
+    status = 408
+    code = "request_timeout"
 
 
 class PreviousResponseNotFound(InvalidRequest):

@@ -1,4 +1,4 @@
-"""`backstory keys`: API keys made, seen, rotated and revoked."""
+"""`backstory keys`: API keys made, seen, changed, rotated and revoked."""
 
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -8,13 +8,23 @@ import click
 from app.cli.announce import say
 from app.cli.keeper import ask, with_keeper
 from app.cli.telling import telling
-from app.identity.bodies import NewKey, Rotation
+from app.identity.bodies import KeyPatch, NewKey, Rotation
 from app.identity.types import ApiKey
 from app.web.body import convert
 from app.web.principal import Scope
 
 DAYS_MAX = 36_500
 PROJECT = click.option("--project", help="Another project's: proj_…")
+SCOPES = click.option(
+    "--scope",
+    "scopes",
+    multiple=True,
+    type=click.Choice([scope.value for scope in Scope]),
+    help="What it may do; as often as wanted.",
+)
+DAYS = click.option(
+    "--days", type=click.FloatRange(0, DAYS_MAX, min_open=True), help="Until it ends."
+)
 OUTPUT = click.option(
     "--output",
     type=click.Path(path_type=Path, allow_dash=True, dir_okay=False),
@@ -24,7 +34,7 @@ OUTPUT = click.option(
 
 @click.group()
 def keys() -> None:
-    """Make, rotate and revoke API keys.
+    """Make, change, rotate and revoke API keys.
 
     By the database itself, as its owner, unless --url or --key names a running service.
     """
@@ -41,15 +51,9 @@ def list_keys(project: str | None, url: str | None, key: str | None, data_dir: P
 
 @keys.command()
 @click.argument("name")
-@click.option(
-    "--scope",
-    "scopes",
-    multiple=True,
-    type=click.Choice([scope.value for scope in Scope]),
-    help="What it may do; as often as wanted.",
-)
+@SCOPES
 @click.option("--publishable", is_flag=True, help="For pages: it opens signing in alone.")
-@click.option("--days", type=click.FloatRange(0, DAYS_MAX, min_open=True), help="Until it ends.")
+@DAYS
 @PROJECT
 @OUTPUT
 @with_keeper
@@ -72,6 +76,35 @@ def create(
         made = ask(url, key, data_dir, lambda keeper: keeper.create_key(asked))
         tell(made.key)
     say(_line(made))
+
+
+@keys.command()
+@click.argument("key_id")
+@click.option("--name", help="What it is called.")
+@SCOPES
+@DAYS
+@click.option("--for-ever", is_flag=True, help="It does not end by itself.")
+@PROJECT
+@with_keeper
+def change(
+    key_id: str,
+    name: str | None,
+    scopes: tuple[str, ...],
+    days: float | None,
+    for_ever: bool,
+    project: str | None,
+    url: str | None,
+    key: str | None,
+    data_dir: Path | None,
+) -> None:
+    """Change the key KEY_ID (key_…); what is not named stays as it is."""
+    if days and for_ever:
+        raise click.UsageError("A key has --days, or is --for-ever.")
+    given = {"name": name, "scopes": list(scopes) or None, "expires_at": _in_days(days)}
+    changed: dict[str, object] = {what: value for what, value in given.items() if value is not None}
+    asked = convert({**changed, **({"expires_at": None} if for_ever else {})}, KeyPatch)
+    found = ask(url, key, data_dir, lambda keeper: keeper.change_key(project, key_id, asked))
+    say(_line(found))
 
 
 @keys.command()

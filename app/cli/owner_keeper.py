@@ -11,9 +11,9 @@ from app.errors import StartError
 from app.identity import keys, projects
 from app.identity.administration import Admin, Administration
 from app.identity.authenticate import Authenticator
-from app.identity.bodies import NewKey, NewProject, Rotation
+from app.identity.bodies import KeyPatch, NewKey, NewProject, ProjectPatch, Rotation
 from app.identity.bootstrap import find_root
-from app.identity.change_key import revoke_key
+from app.identity.change_key import change_key, revoke_key
 from app.identity.rotate_key import rotate_key
 from app.identity.types import ApiKey, IssuedKey, Project, RotatedKey
 from app.web.pages import Page, PageQuery
@@ -33,6 +33,9 @@ class OwnerKeeper:
     async def create_key(self, asked: NewKey) -> IssuedKey:
         return await keys.create_key(self._parts, self._admin, asked)
 
+    async def change_key(self, project: str | None, key_id: str, asked: KeyPatch) -> ApiKey:
+        return await change_key(self._parts, self._admin, project, key_id, asked)
+
     async def rotate_key(self, project: str | None, key_id: str, asked: Rotation) -> RotatedKey:
         return await rotate_key(self._parts, self._admin, project, key_id, asked)
 
@@ -47,6 +50,9 @@ class OwnerKeeper:
 
     async def create_project(self, asked: NewProject) -> Project:
         return await projects.create_project(self._parts, self._admin, asked)
+
+    async def rename_project(self, project_id: str, asked: ProjectPatch) -> Project:
+        return await projects.rename_project(self._parts, self._admin, project_id, asked)
 
     async def delete_project(self, project_id: str) -> None:
         await projects.delete_project(self._parts, self._admin, project_id)

@@ -1,4 +1,4 @@
-"""`backstory projects`: made, seen and deleted."""
+"""`backstory projects`: made, seen, renamed and deleted."""
 
 from pathlib import Path
 
@@ -6,14 +6,14 @@ import click
 
 from app.cli.announce import say
 from app.cli.keeper import ask, with_keeper
-from app.identity.bodies import NewProject
+from app.identity.bodies import NewProject, ProjectPatch
 from app.identity.types import Project
 from app.web.body import convert
 
 
 @click.group()
 def projects() -> None:
-    """Make and delete projects.
+    """Make, rename and delete projects.
 
     By the database itself, as its owner, unless --url or --key names a running service.
     """
@@ -34,6 +34,19 @@ def create(name: str, url: str | None, key: str | None, data_dir: Path | None) -
     """Make a project called NAME; `backstory keys create` makes keys for it."""
     asked = convert({"name": name}, NewProject)
     click.echo(_line(ask(url, key, data_dir, lambda keeper: keeper.create_project(asked))))
+
+
+@projects.command()
+@click.argument("project_id")
+@click.argument("name")
+@with_keeper
+def rename(
+    project_id: str, name: str, url: str | None, key: str | None, data_dir: Path | None
+) -> None:
+    """Call the project PROJECT_ID (proj_…) NAME from now on."""
+    asked = convert({"name": name}, ProjectPatch)
+    found = ask(url, key, data_dir, lambda keeper: keeper.rename_project(project_id, asked))
+    click.echo(_line(found))
 
 
 @projects.command()

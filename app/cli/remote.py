@@ -59,14 +59,20 @@ def with_target(command: Command) -> Command:
 def find_target(url: str | None, key: str | None, data_dir: Path) -> Target:
     """Raises StartError."""
     if url and key:
-        return Target(url.rstrip("/"), key)
+        return Target(_with_version(url), key)
     found = read_credentials(data_dir)
     if found is None:
         raise StartError(
             f"{data_dir / 'credentials.json'} cannot be read: name the data directory of the "
             "service by --data-dir, or the service by --url and --key."
         )
-    return Target((url or found.base_url).rstrip("/"), key or found.admin_key)
+    return Target(_with_version(url or found.base_url), key or found.admin_key)
+
+
+def _with_version(url: str) -> str:
+    """Also where the service's root is named."""
+    base = url.rstrip("/")
+    return base if base.endswith("/v1") else f"{base}/v1"
 
 
 @asynccontextmanager

@@ -10,7 +10,7 @@ import msgspec
 
 from app.cli.remote import AWAY, Target, check, connected
 from app.errors import StartError
-from app.identity.bodies import NewKey, NewProject, Rotation
+from app.identity.bodies import KeyPatch, NewKey, NewProject, ProjectPatch, Rotation
 from app.identity.types import ApiKey, IssuedKey, Project, RotatedKey
 
 T = TypeVar("T")
@@ -28,6 +28,10 @@ class ServiceKeeper:
     async def create_key(self, asked: NewKey) -> IssuedKey:
         return await self._ask("POST", "/api_keys", IssuedKey, body=asked)
 
+    async def change_key(self, project: str | None, key_id: str, asked: KeyPatch) -> ApiKey:
+        path = _path("api_keys", key_id)
+        return await self._ask("PATCH", path, ApiKey, body=asked, query=_query(project))
+
     async def rotate_key(self, project: str | None, key_id: str, asked: Rotation) -> RotatedKey:
         path = _path("api_keys", key_id, "rotate")
         return await self._ask("POST", path, RotatedKey, body=asked, query=_query(project))
@@ -43,6 +47,9 @@ class ServiceKeeper:
 
     async def create_project(self, asked: NewProject) -> Project:
         return await self._ask("POST", "/projects", Project, body=asked)
+
+    async def rename_project(self, project_id: str, asked: ProjectPatch) -> Project:
+        return await self._ask("PATCH", _path("projects", project_id), Project, body=asked)
 
     async def delete_project(self, project_id: str) -> None:
         await self._ask("DELETE", _path("projects", project_id), dict[str, Any])

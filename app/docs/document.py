@@ -17,7 +17,7 @@ Operation = dict[str, Any]
 Guard = tuple[Access, Scope | None]
 
 METHODS = ("get", "put", "post", "patch", "delete")
-EVERYWHERE = (400, 401, 403, 413, 429, 503)
+EVERYWHERE = (400, 401, 403, 408, 413, 429, 503)
 CONDITIONAL = {
     "GET /v1/settings/{key}": 304,
     "GET /v1/users/{user}/settings/{key}": 304,

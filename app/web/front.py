@@ -13,7 +13,14 @@ from litestar.middleware import ASGIMiddleware
 from litestar.types import ASGIApp, Message, Receive, Scope, Send
 
 from app.db.database import acting_user
-from app.errors import BackstoryError, Forbidden, InvalidRequest, TooLarge, Unauthenticated
+from app.errors import (
+    BackstoryError,
+    BodyTimeout,
+    Forbidden,
+    InvalidRequest,
+    TooLarge,
+    Unauthenticated,
+)
 from app.ids import id_text, new_id
 from app.web.address import address_of
 from app.web.principal import ADMITTED, Access, Kind, Principal
@@ -21,6 +28,8 @@ from app.web.principal import Scope as KeyScope
 
 READ_AWAY_BYTES_MAX = 256 * 2**20
 READ_AWAY_SECONDS_MAX = 10.0
+SILENCE_SECONDS_MAX = 90.0
+"""Within a body; longer than an import waits, which keeps what has come."""
 
 _SPEAKERS = {
     Kind.KEY: "An API key",
@@ -50,7 +59,7 @@ class FrontDoor(ASGIMiddleware):
                 raise
             # A WebSocket can say why only once it is open: its route does, without a principal.
             scope["state"]["refused"] = error
-        await next_app(scope, receive, send)
+        await next_app(scope, _in_time(receive), send)
 
 
 async def let_in(scope: Scope) -> None:
@@ -65,6 +74,25 @@ async def let_in(scope: Scope) -> None:
         scope["auth"] = principal
         _check_scope(principal, opt)
         acting_user.set(principal.user)
+
+
+def _in_time(receive: Receive) -> Receive:
+    """A body of which nothing more comes holds up nobody for ever; after it there is no hurry."""
+    whole = False
+
+    async def received() -> Any:
+        nonlocal whole
+        if whole:
+            return await receive()
+        try:
+            async with asyncio.timeout(SILENCE_SECONDS_MAX):
+                message = await receive()
+        except TimeoutError:
+            raise BodyTimeout("The rest of the request's body did not come in time.") from None
+        whole = message["type"] != "http.request" or not message.get("more_body")
+        return message
+
+    return received
 
 
 async def _read_away(receive: Receive) -> None:

@@ -12,6 +12,7 @@ from app.config import Config
 from app.db.embedded import EmbeddedPostgres
 from app.identity.secrets import make_token
 from app.ids import ProjectId, new_id
+from app.web import front
 from tests.support.api import MODEL, Api, Json, open_api
 from tests.support.engine import FakeEngine, run_fake_engine
 from tests.support.heard import heard, something
@@ -166,6 +167,20 @@ async def test_a_body_that_is_too_large(api: Api) -> None:
     assert reply.status == 413
     assert reply.error["code"] == "request_too_large"
     assert (await api.create("a" * 2_000_000, store=False)).status == 200
+
+
+async def test_a_body_that_never_ends_is_not_waited_for(
+    backstory: Service, api: Api, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(front, "SILENCE_SECONDS_MAX", 0.1)
+    host, _, port = backstory.root_url.removeprefix("http://").partition(":")
+    reader, writer = await asyncio.open_connection(host, int(port))
+    head = f"POST /v1/responses HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {api.key}\r\n"
+    writer.write(f"{head}Content-Length: 100\r\n\r\n{{}}".encode())
+    async with asyncio.timeout(10):
+        assert b" 408 " in await reader.readline()
+    writer.close()
+    await writer.wait_closed()
 
 
 async def test_what_is_odd_but_right_is_taken(api: Api, shared_engine: FakeEngine) -> None:

@@ -73,6 +73,14 @@ async def test_a_project_and_its_keys(
     assert await opens(api, key)
     key_id = line.split()[0]
 
+    renamed = (await done(run, "projects", "rename", project, f"{name} too")).stdout
+    assert renamed == f"{project}  {name} too\n"
+    change = ("keys", "change", key_id, *within, "--name", "laptop", "--scope", "engine")
+    changed = (await done(run, *change, "--days", "30")).stderr
+    assert "  laptop  engine  until 20" in changed
+    assert "until" not in (await done(run, "keys", "change", key_id, *within, "--for-ever")).stderr
+    assert await opens(api, key)
+
     rotation = ("keys", "rotate", key_id, *within, "--overlap-seconds", "60", "--output", "-")
     second = (await done(run, *rotation)).stdout.strip()
     assert await opens(api, key)

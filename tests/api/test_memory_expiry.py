@@ -86,7 +86,11 @@ async def make_older(service: Service, memory: Json, days: float) -> None:
     """Its id tells when it was remembered."""
     then = int((datetime.now(UTC) - timedelta(days=days)).timestamp() * 1000)
     old = f"{then:012x}{as_uuid(memory['id']).replace('-', '')[12:]}"
-    async with connected(service.urls.owner) as conn:
+    async with connected(service.urls.owner) as conn, conn.transaction():
+        # Held, so that no vector comes meanwhile.
+        await conn.execute(
+            "SELECT FROM memories WHERE memory_id = $1 FOR UPDATE", as_uuid(memory["id"])
+        )
         for table in ("memory_postings", "memory_vectors", "memory_uses"):
             await conn.execute(f"DELETE FROM {table} WHERE memory_id = $1", as_uuid(memory["id"]))
         await conn.execute(OLD, as_uuid(memory["id"]), as_uuid(f"mem_{old}"))
