@@ -26,7 +26,18 @@ class Allowance:
         self._limits = limits
         self._blocks: dict[Counter, Block] = {}
         """Of which was taken: a long call outlives what the stock remembers of them."""
+        self._admitted: list[Taken] = []
         self.cost = cost
+
+    async def admit(self) -> None:
+        """Counts the request itself. Raises TooManyRequests, or Unavailable."""
+        self._admitted = await self.take({"requests": 1})
+
+    def dismiss(self) -> None:
+        """The request is refused for something else: else one who has spent all their tokens could
+        use up the requests of a key that others share."""
+        admitted, self._admitted = self._admitted, []
+        self.give(admitted, {})
 
     async def take(self, needs: Mapping[Measure, int]) -> list[Taken]:
         """Raises TooManyRequests, or Unavailable."""

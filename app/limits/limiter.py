@@ -35,7 +35,7 @@ class Limiter(msgspec.Struct, frozen=True):
         allowance = Allowance(self.stock, limits, partial(self._cost, caller))
         if scope is not None:
             scope.setdefault("state", {})[STATE] = allowance
-        await allowance.take({"requests": 1})
+        await allowance.admit()
         return allowance
 
     async def _cost(self, caller: Caller, model: str) -> Cost | None:

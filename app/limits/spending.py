@@ -6,6 +6,7 @@ from contextlib import asynccontextmanager
 
 import msgspec
 
+from app.errors import TooManyRequests
 from app.limits.allowance import Allowance
 from app.limits.prices import Cost
 from app.limits.types import Taken
@@ -55,7 +56,11 @@ async def reserve(allowance: Allowance | None, model: str, usage: Usage) -> Spen
         return None
     cost = await allowance.cost(model) if allowance.limits("usd") else None
     spending = Spending(allowance, usage, cost)
-    await spending.begin()
+    try:
+        await spending.begin()
+    except TooManyRequests:
+        allowance.dismiss()
+        raise
     return spending
 
 

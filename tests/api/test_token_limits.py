@@ -177,6 +177,14 @@ async def test_a_summary_that_is_asked_of_the_engine_is_paid_for(
     assert (await speaker.send("POST", "/v1/memories/summarize", by_rule)).status == 200
 
 
+async def test_who_has_no_tokens_uses_up_nobodys_requests(backstory: Service, api: Api) -> None:
+    limited = await limited_key(backstory, api, tokens_per_day=0, requests_per_day=3)
+    for _ in range(5):
+        reply = await limited.api.create(something())
+        assert (reply.status, reply.error["code"]) == (429, "insufficient_quota")
+    await settled(limited, 0, "requests_per_day")
+
+
 async def test_what_broke_off_is_settled(backstory: Service, api: Api) -> None:
     """By an estimate of what came; by nothing, where the engine failed before it began."""
     limited = await limited_key(backstory, api, tokens_per_day=20_000)
